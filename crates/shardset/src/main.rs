@@ -1,0 +1,2 @@
+//! The `shardset` binary.
+fn main() {}

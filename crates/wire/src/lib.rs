@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What Shardset's own parts say to each other, and the pieces of gRPC that both ends of it share.
+//!
+//! The hop from gateway to worker is plain OTLP/gRPC `Export`, so that any OTLP client can be put in the gateway's place.
+//! Two things are added to it, both invisible to others: the sender's membership as request metadata ([`membership`]),
+//! and an extension field in the answer that says *which part* of a merged request was refused ([`answer`]).
+//!
+//! Messages stay bytes ([`RawCodec`]): a gateway never decodes a point and a worker walks the bytes itself. The few
+//! messages of our own are `prost` structs written by hand, their format in prose beside them, so that building needs
+//! no protoc.
+//!
+//! Boundary: no sockets and no tasks; servers and clients are composed by the roles.
+
+pub mod answer;
+pub mod codec;
+pub mod membership;
+pub mod metrics_service;
+pub mod status;
+
+pub use answer::{ExportAnswer, RefusedPart};
+pub use codec::RawCodec;
+pub use metrics_service::{Export, MetricsClient, MetricsServer};

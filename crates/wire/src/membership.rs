@@ -1,0 +1,114 @@
+//! The sender's membership, as metadata of each request from gateway to worker.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `shardset-epoch` | the epoch, decimal, at least 1 |
+//! | `shardset-shards` | the number of shards, decimal |
+//! | `shardset-previous` | the number of shards before, decimal |
+//! | `shardset-phase` | `Stable` or `Moving` |
+//!
+//! A request without `shardset-epoch` comes from somebody who knows of no membership (a stock collector, an SDK).
+
+use shardset_model::{InvalidMembership, Membership, Phase};
+use thiserror::Error;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+
+const EPOCH: &str = "shardset-epoch";
+const SHARDS: &str = "shardset-shards";
+const PREVIOUS: &str = "shardset-previous";
+const PHASE: &str = "shardset-phase";
+
+/// Why metadata names no membership although it names an epoch.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum BadMembership {
+    /// A key is missing, or its value is not what it should be.
+    #[error("the request metadata {key} is missing or is not {expected}")]
+    Key {
+        /// Which.
+        key: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The numbers make no membership.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMembership),
+}
+
+/// Writes `membership` into the metadata of a request or a status.
+pub fn write(membership: Membership, metadata: &mut MetadataMap) {
+    metadata.insert(EPOCH, MetadataValue::<Ascii>::from(membership.epoch().get()));
+    metadata.insert(SHARDS, MetadataValue::<Ascii>::from(membership.shards().get()));
+    metadata.insert(PREVIOUS, MetadataValue::<Ascii>::from(membership.previous().get()));
+    metadata.insert(PHASE, MetadataValue::from_static(phase_name(membership.phase())));
+}
+
+/// Reads the membership that a request (or the refusal of one) was sent with; `None` where it names no epoch.
+///
+/// # Errors
+///
+/// The first key that is missing beside the epoch, or that breaks a membership's rules.
+pub fn read(metadata: &MetadataMap) -> Result<Option<Membership>, BadMembership> {
+    if !metadata.contains_key(EPOCH) {
+        return Ok(None);
+    }
+    let phase = match text(metadata, PHASE) {
+        Some("Stable") => Phase::Stable,
+        Some("Moving") => Phase::Moving,
+        _ => return Err(BadMembership::Key { key: PHASE, expected: "Stable or Moving" }),
+    };
+    let membership =
+        Membership::new(number(metadata, EPOCH)?, number(metadata, SHARDS)?, number(metadata, PREVIOUS)?, phase)?;
+    Ok(Some(membership))
+}
+
+const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Stable => "Stable",
+        Phase::Moving => "Moving",
+    }
+}
+
+fn text<'a>(metadata: &'a MetadataMap, key: &'static str) -> Option<&'a str> {
+    metadata.get(key)?.to_str().ok()
+}
+
+fn number<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Result<T, BadMembership> {
+    text(metadata, key)
+        .and_then(|value| value.parse().ok())
+        .ok_or(BadMembership::Key { key, expected: "a decimal number" })
+}
+
+#[cfg(test)]
+mod tests {
+    use shardset_model::{Membership, Phase};
+    use tonic::metadata::MetadataMap;
+
+    use super::{BadMembership, EPOCH, PHASE, read, write};
+
+    fn moving() -> Membership {
+        Membership::new(42, 5, 3, Phase::Moving).expect("a valid membership")
+    }
+
+    #[test]
+    fn a_membership_survives_the_hop() {
+        let mut metadata = MetadataMap::new();
+        write(moving(), &mut metadata);
+        assert_eq!(read(&metadata), Ok(Some(moving())));
+    }
+
+    #[test]
+    fn a_request_of_a_stock_client_names_no_membership() {
+        assert_eq!(read(&MetadataMap::new()), Ok(None));
+    }
+
+    #[test]
+    fn half_a_membership_is_an_error_that_names_the_key() {
+        let mut metadata = MetadataMap::new();
+        write(moving(), &mut metadata);
+        metadata.remove(PHASE);
+        assert_eq!(read(&metadata), Err(BadMembership::Key { key: PHASE, expected: "Stable or Moving" }));
+        write(moving(), &mut metadata);
+        metadata.insert(EPOCH, "seven".parse().expect("ascii"));
+        assert_eq!(read(&metadata), Err(BadMembership::Key { key: EPOCH, expected: "a decimal number" }));
+    }
+}

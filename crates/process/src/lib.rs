@@ -1,1 +1,15 @@
-//! Placeholder.
+//! What every Shardset process is made of besides its role: logs, tasks that can not die unnoticed, the admin server, the
+//! clock and the signals that stop it.
+//!
+//! Boundary: knows nothing of metrics, streams or shards.
+
+pub mod admin;
+pub mod clock;
+pub mod logging;
+pub mod readiness;
+pub mod signals;
+pub mod tasks;
+
+pub use admin::Admin;
+pub use readiness::{Condition, Readiness};
+pub use tasks::{TaskFailed, Tasks};

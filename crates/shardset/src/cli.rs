@@ -1,0 +1,78 @@
+//! Verbs and what they share: parsing, logs, the runtime, the exit code.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shardset_process::logging;
+
+use crate::{load, local};
+
+/// Counters that arrive as OTLP deltas become right cumulative series in Prometheus.
+#[derive(Debug, Parser)]
+#[command(name = "shardset", version, about, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run gateway and workers in one process on this machine.
+    Local(Box<local::LocalArgs>),
+    /// Send the metrics of a made-up fleet, and check that what was accepted is what the backend shows.
+    Load(Box<load::LoadArgs>),
+}
+
+/// How a process tells what it does.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// What to log: a level, or levels by module such as `warn,shardset_worker=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG", hide_env_values = true)]
+    log: String,
+
+    /// How log lines look.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Runs the verb that the command line names.
+pub(crate) fn run() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Local(args) => args.with_config_file(std::env::args_os().skip(2)).and_then(|args| {
+            start_logs(&args.log)?;
+            on_runtime(local::run(args))
+        }),
+        Verb::Load(args) => on_runtime(load::run(*args)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+fn start_logs(args: &LogArgs) -> anyhow::Result<()> {
+    let format = match args.log_format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    };
+    Ok(logging::init(&args.log, format)?)
+}
+
+fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("can not start the runtime")?.block_on(work)
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a failed command belongs on stderr, whatever is logged")]
+fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("shardset: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,149 @@
+//! `--config FILE`: TOML with the same names as the flags.
+//!
+//! The file is turned into the flags it stands for and parsed by the same parser, so a setting means one thing wherever it
+//! is written, and the command line wins because it comes later. A key that is no flag is an error that names the nearest
+//! one. `[[remote-write]]` is the one table: a destination with what a URL alone can not say.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Command;
+use serde::Deserialize;
+use thiserror::Error;
+use toml::{Table, Value};
+
+use crate::local::RemoteWriteTable;
+
+/// What a configuration file says.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigFile {
+    /// `--name=value` for every key but `remote-write`.
+    pub(crate) flags: Vec<OsString>,
+    /// The destinations.
+    pub(crate) remote_write: Vec<RemoteWriteTable>,
+}
+
+/// Why a configuration file can not be used.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigError {
+    #[error("can not read the configuration file {path}", path = path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("the configuration file {path} is no TOML", path = path.display())]
+    Toml { path: PathBuf, source: toml::de::Error },
+    #[error("the configuration file {path} has the unknown key `{key}`{hint}", path = path.display())]
+    UnknownKey { path: PathBuf, key: String, hint: String },
+    #[error("the configuration file {path} says nothing usable under `{key}`: it must be {expected}", path = path.display())]
+    Value { path: PathBuf, key: String, expected: &'static str },
+    #[error("the configuration file {path} has a wrong [[remote-write]]", path = path.display())]
+    RemoteWrite { path: PathBuf, source: toml::de::Error },
+}
+
+const REMOTE_WRITE: &str = "remote-write";
+
+impl ConfigFile {
+    /// Reads the settings of `verb` from `path`.
+    pub(crate) fn read(path: &Path, verb: &Command) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path, verb)
+    }
+
+    fn parse(text: &str, path: &Path, verb: &Command) -> Result<Self, ConfigError> {
+        let table: Table = text.parse().map_err(|source| ConfigError::Toml { path: path.to_owned(), source })?;
+        let mut file = Self::default();
+        for (key, value) in table {
+            if !is_setting(verb, &key) {
+                let hint = nearest(verb, &key);
+                return Err(ConfigError::UnknownKey { path: path.to_owned(), key, hint });
+            }
+            if key == REMOTE_WRITE {
+                file.remote_write = remote_write(value, path)?;
+            } else {
+                file.flags.append(&mut flags(&key, &value, path)?);
+            }
+        }
+        Ok(file)
+    }
+}
+
+/// `--config` itself would be a file that includes files.
+fn settings(verb: &Command) -> impl Iterator<Item = &str> {
+    verb.get_arguments().filter_map(|argument| argument.get_long()).filter(|name| !["config", "help", "version"].contains(name))
+}
+
+fn is_setting(verb: &Command, key: &str) -> bool {
+    settings(verb).any(|name| name == key)
+}
+
+fn nearest(verb: &Command, key: &str) -> String {
+    let closest = settings(verb)
+        .map(|name| (strsim::jaro_winkler(name, key), name))
+        .max_by(|(left, _), (right, _)| left.total_cmp(right));
+    match closest {
+        Some((likeness, name)) if likeness > 0.7 => format!("; did you mean `{name}`?"),
+        _ => "; its keys are the names of the flags, see --help".to_owned(),
+    }
+}
+
+fn flags(key: &str, value: &Value, path: &Path) -> Result<Vec<OsString>, ConfigError> {
+    let wrong = |expected| ConfigError::Value { path: path.to_owned(), key: key.to_owned(), expected };
+    let flag = |value: &Value| match value {
+        Value::String(text) => Ok(format!("--{key}={text}").into()),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => Ok(format!("--{key}={value}").into()),
+        Value::Array(_) | Value::Table(_) | Value::Datetime(_) => Err(wrong("a text, a number, true or false")),
+    };
+    match value {
+        Value::Array(values) => values.iter().map(flag).collect(),
+        _ => Ok(vec![flag(value)?]),
+    }
+}
+
+fn remote_write(value: Value, path: &Path) -> Result<Vec<RemoteWriteTable>, ConfigError> {
+    Vec::deserialize(value).map_err(|source| ConfigError::RemoteWrite { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Args;
+
+    use super::{ConfigError, ConfigFile};
+    use crate::local::LocalArgs;
+
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        let verb = LocalArgs::augment_args(clap::Command::new("local"));
+        ConfigFile::parse(text, Path::new("shardset.toml"), &verb)
+    }
+
+    #[test]
+    fn keys_are_the_names_of_the_flags() {
+        let file = parse("workers = 5\nexport-interval = \"5s\"\nexternal-label = [\"a=b\", \"c=d\"]").expect("it is fine");
+        assert_eq!(file.flags, ["--workers=5", "--export-interval=5s", "--external-label=a=b", "--external-label=c=d"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_nearest() {
+        let error = parse("worker = 5").expect_err("no such key");
+        let expected = "the configuration file shardset.toml has the unknown key `worker`; did you mean `workers`?";
+        assert_eq!(error.to_string(), expected);
+        assert!(parse("zzz = 1").expect_err("no such key").to_string().ends_with("see --help"));
+        assert!(matches!(parse("config = \"x\""), Err(ConfigError::UnknownKey { .. })));
+    }
+
+    #[test]
+    fn a_destination_is_a_url_or_a_table() {
+        let file = parse("remote-write = [\"http://a/\"]").expect("a URL");
+        assert_eq!(file.remote_write.len(), 1);
+        let file = parse("[[remote-write]]\nurl = \"http://a/\"\nheaders = { X-Scope-OrgID = \"t\" }").expect("a table");
+        assert_eq!(file.remote_write.len(), 1);
+        let error = parse("[[remote-write]]\nurl = \"http://a/\"\nheader = {}").expect_err("no such key");
+        assert!(matches!(error, ConfigError::RemoteWrite { .. }));
+    }
+
+    #[test]
+    fn what_is_no_toml_is_named_as_such() {
+        assert!(matches!(parse("workers: 5"), Err(ConfigError::Toml { .. })));
+        assert!(matches!(parse("workers = {}"), Err(ConfigError::Value { .. })));
+    }
+}

@@ -1,0 +1,54 @@
+//! The connection to one worker: one HTTP/2 connection, made when first needed and made again when it breaks.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shardset_model::Membership;
+use shardset_wire::{ExportAnswer, MetricsClient, membership};
+use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Request, Status};
+
+/// Requests are up to MiBs and the worker reads them as they come: a stream may have several merged requests' worth on the
+/// way, the connection all that are in flight. HTTP/2's own 64 KiB cost 1.5x on requests of 380 KB.
+const STREAM_WINDOW: u32 = 8 << 20;
+const CONNECTION_WINDOW: u32 = 32 << 20;
+/// A worker that vanished without a FIN (node loss) is noticed after interval + timeout.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The way to one worker, under one membership.
+#[derive(Clone, Debug)]
+pub struct Link {
+    client: MetricsClient<Channel>,
+    membership: Membership,
+}
+
+impl Link {
+    /// A link to the worker at `address` (`http://host:port`) for requests that are split under `membership`.
+    pub fn new(address: Uri, membership: Membership) -> Self {
+        let channel = Endpoint::from(address)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        Self { client: MetricsClient::new(channel), membership }
+    }
+
+    /// One attempt.
+    ///
+    /// # Errors
+    ///
+    /// The worker's status, or the transport's.
+    pub(super) async fn export(&self, bytes: Bytes) -> Result<ExportAnswer, Status> {
+        let mut request = Request::new(bytes);
+        membership::write(self.membership, request.metadata_mut());
+        let answer = self.client.clone().export(request).await?.into_inner();
+        ExportAnswer::decode(answer)
+            .map_err(|error| Status::internal(format!("the worker's answer is broken: {error}")))
+    }
+}

@@ -1,1 +1,37 @@
-//! Placeholder.
+//! From streams to Prometheus: names, labels, series, batches, text, and the client that delivers them.
+//!
+//! OTLP and Prometheus disagree about names, labels and types. What a stream is called on the other side is decided here,
+//! once, by the algorithm that Prometheus itself uses (otlptranslator), so that a metric has one name whether it came
+//! through us, through Prometheus' own OTLP endpoint or through a collector.
+//!
+//! - [`Translation`]: the settings of all that, one per process.
+//! - [`Family`]: what a metric is called, its type, unit and help. [`Labels`]: what tells its streams apart, encoded once per stream.
+//! - [`Batch`]: a remote-write 1.0 request in the making: a stream is appended with its value and the times it is told at.
+//! - [`Exposition`]: the same series as text, for a scrape.
+//! - [`Destination`]: where batches go, with retries, isolation of what the backend refuses, and counters.
+//!
+//! Everything but [`client`] is pure: no IO, no clock, no randomness; times are arguments. Nothing here decides *when* a
+//! stream is told (the worker's clock does) or keeps totals (`shardset_accumulate` does).
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod batch;
+pub mod client;
+mod labels;
+mod metadata;
+mod names;
+mod prompb;
+mod sample;
+mod series;
+mod text;
+mod translation;
+
+pub use batch::{Batch, Extent};
+pub use client::{Delivered, Destination, DestinationMetrics, DestinationSettings, InvalidDestination, Stopped};
+pub use labels::Labels;
+pub use metadata::Announcements;
+pub use names::{Family, FamilyType, Unnameable};
+pub use sample::{Form, Moment, Sample};
+pub use series::NotEncodable;
+pub use text::{Exposition, TextFormat};
+pub use translation::{InvalidTranslation, Promotion, Strategy, Translation};

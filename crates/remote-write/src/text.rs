@@ -1,0 +1,247 @@
+//! The same series as text, for a scrape: Prometheus text 0.0.4 and OpenMetrics 1.0.
+//!
+//! Series are grouped by family, and a family must come in one piece, so whoever has a million streams sorts their slots by
+//! [`Family::text_order`] and appends them in that order. The text is taken out in pieces as it grows; no more than a piece
+//! is ever held. An [`Exposition`] can be sent from one shard to the next, so that each adds its part of a family.
+//!
+//! Decisions:
+//! - **No timestamps.** A scrape reads "now"; with timestamps Prometheus would not mark what vanished as ended.
+//! - **Exponential histograms** have no text form and become classic ones with bounds that are powers of two
+//!   ([`exponential`]).
+//! - **OpenMetrics** wants counters to end in `_total`. A counter that does not, because the translation adds no suffixes, is
+//!   exposed as `unknown` rather than under another name.
+//! - **UTF-8 names** stand in quotes, as Prometheus 3 reads them.
+//!
+//! Pure.
+
+mod exponential;
+mod line;
+
+use shardset_model::{Exemplar, HistogramPoint, SummaryPoint, Value};
+
+use self::line::{Line, escape_help, put_family_name};
+use crate::series::newest;
+use crate::{Family, FamilyType, Labels, NotEncodable};
+
+/// One of the two text formats.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TextFormat {
+    /// Prometheus text 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0, which has units and exemplars.
+    OpenMetrics,
+}
+
+impl TextFormat {
+    /// What a scraper asks for by its `Accept` header: OpenMetrics where it is named at all, as Prometheus' libraries do.
+    pub fn accepted(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+    }
+
+    /// The `Content-Type` of the answer.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+impl Family {
+    /// The order in which families have to be exposed: those of one name stand together.
+    pub fn text_order(&self) -> (&str, FamilyType) {
+        (self.name(), self.kind())
+    }
+}
+
+/// Text in the making.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exposition {
+    format: TextFormat,
+    text: String,
+    /// The family whose series are being written.
+    open: Option<(Box<str>, FamilyType)>,
+}
+
+impl Exposition {
+    /// No text yet.
+    pub const fn new(format: TextFormat) -> Self {
+        Self { format, text: String::new(), open: None }
+    }
+
+    /// How many bytes wait to be taken.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether nothing waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Takes what is written so far; the next piece continues it.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// The last piece.
+    pub fn finish(mut self) -> String {
+        if self.format == TextFormat::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
+        self.text
+    }
+
+    /// Appends the series of a stream, after its family's head where that is new.
+    ///
+    /// # Errors
+    ///
+    /// The value does not fit the family, or the name was exposed with another type; nothing was written.
+    pub fn append(
+        &mut self,
+        family: &Family,
+        labels: &Labels,
+        value: Value<'_>,
+        exemplars: &[Exemplar<'_>],
+    ) -> Result<(), NotEncodable> {
+        let fits = matches!(
+            (family.kind(), value),
+            (FamilyType::Counter | FamilyType::Gauge | FamilyType::Info, Value::Int(_) | Value::Double(_))
+                | (FamilyType::Histogram, Value::Histogram(_))
+                | (FamilyType::NativeHistogram, Value::Exponential(_))
+                | (FamilyType::Summary, Value::Summary(_))
+        );
+        if !fits {
+            return Err(NotEncodable::Mismatch);
+        }
+        self.open(family)?;
+        Stream { exposition: self, family, labels, exemplars }.put(value);
+        Ok(())
+    }
+
+    fn open(&mut self, family: &Family) -> Result<(), NotEncodable> {
+        match &self.open {
+            Some((name, kind)) if **name == *family.name() && *kind == family.kind() => Ok(()),
+            Some((name, _)) if **name == *family.name() => Err(NotEncodable::TypeConflict),
+            _ => {
+                self.put_head(family);
+                self.open = Some((family.name().into(), family.kind()));
+                Ok(())
+            }
+        }
+    }
+
+    fn put_head(&mut self, family: &Family) {
+        let (name, kind) = head(self.format, family);
+        self.put_head_line("TYPE", name, kind);
+        let unit = family.unit();
+        if self.format == TextFormat::OpenMetrics && name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) {
+            self.put_head_line("UNIT", name, unit);
+        }
+        if !family.help().is_empty() {
+            let help = escape_help(family.help(), self.format);
+            self.put_head_line("HELP", name, &help);
+        }
+    }
+
+    fn put_head_line(&mut self, what: &str, name: &str, told: &str) {
+        self.text.push_str("# ");
+        self.text.push_str(what);
+        self.text.push(' ');
+        put_family_name(&mut self.text, name);
+        self.text.push(' ');
+        self.text.push_str(told);
+        self.text.push('\n');
+    }
+}
+
+/// A family's name and type as its head tells them.
+fn head(format: TextFormat, family: &Family) -> (&str, &'static str) {
+    let name = family.name();
+    let without = |suffix| name.strip_suffix(suffix).filter(|_| format == TextFormat::OpenMetrics);
+    match (family.kind(), format) {
+        (FamilyType::Gauge, _) => (name, "gauge"),
+        (FamilyType::Histogram | FamilyType::NativeHistogram, _) => (name, "histogram"),
+        (FamilyType::Summary, _) => (name, "summary"),
+        (FamilyType::Counter, TextFormat::Prometheus) => (name, "counter"),
+        (FamilyType::Info, TextFormat::Prometheus) => (name, "gauge"),
+        (FamilyType::Counter, TextFormat::OpenMetrics) => {
+            without("_total").map_or((name, "unknown"), |n| (n, "counter"))
+        }
+        (FamilyType::Info, TextFormat::OpenMetrics) => without("_info").map_or((name, "gauge"), |n| (n, "info")),
+    }
+}
+
+/// One stream on its way into the text.
+struct Stream<'a> {
+    exposition: &'a mut Exposition,
+    family: &'a Family,
+    labels: &'a Labels,
+    exemplars: &'a [Exemplar<'a>],
+}
+
+impl Stream<'_> {
+    fn put(&mut self, value: Value<'_>) {
+        match value {
+            Value::Int(int) => self.number(int as f64),
+            Value::Double(double) => self.number(double),
+            Value::Histogram(histogram) => self.histogram(histogram),
+            Value::Exponential(point) => {
+                let (bounds, counts) = exponential::buckets(&point);
+                let (count, sum, min, max) = (point.count, point.sum, point.min, point.max);
+                self.histogram(HistogramPoint { count, sum, min, max, bounds: &bounds, counts: &counts });
+            }
+            Value::Summary(summary) => self.summary(summary),
+            Value::Missing => {}
+        }
+    }
+
+    fn number(&mut self, number: f64) {
+        let exemplar = match self.family.kind() {
+            FamilyType::Counter => newest(self.exemplars, f64::NEG_INFINITY, f64::INFINITY),
+            _ => None,
+        };
+        self.line("", None, number, exemplar);
+    }
+
+    fn histogram(&mut self, histogram: HistogramPoint<'_>) {
+        let mut below = 0;
+        let mut lower = f64::NEG_INFINITY;
+        for (&bound, &count) in histogram.bounds.iter().zip(histogram.counts) {
+            below += count;
+            self.line("_bucket", Some(bound), below as f64, newest(self.exemplars, lower, bound));
+            lower = bound;
+        }
+        let highest = newest(self.exemplars, lower, f64::INFINITY);
+        self.line("_bucket", Some(f64::INFINITY), histogram.count as f64, highest);
+        if let Some(sum) = histogram.sum {
+            self.line("_sum", None, sum, None);
+        }
+        self.line("_count", None, histogram.count as f64, None);
+    }
+
+    fn summary(&mut self, summary: SummaryPoint<'_>) {
+        for quantile in summary.quantiles {
+            self.line("", Some(quantile.quantile), quantile.value, None);
+        }
+        self.line("_sum", None, summary.sum, None);
+        self.line("_count", None, summary.count as f64, None);
+    }
+
+    fn line(&mut self, suffix: &str, extra: Option<f64>, value: f64, exemplar: Option<&Exemplar<'_>>) {
+        let format = self.exposition.format;
+        let mut line = Line::begin(&mut self.exposition.text, format, self.family.name(), suffix);
+        self.labels.iter().for_each(|(name, value)| line.label(name, value));
+        if let Some(bound) = extra {
+            line.number_label(self.family.kind().extra_label(), bound);
+        }
+        line.value(value);
+        if let Some(exemplar) = exemplar.filter(|_| format == TextFormat::OpenMetrics) {
+            line.exemplar(exemplar, self.family.naming());
+        }
+        line.end();
+    }
+}
+
+#[cfg(test)]
+mod tests;

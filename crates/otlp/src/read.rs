@@ -1,28 +1,36 @@
-//! Read.
+//! The points of a request, one by one, borrowed from its bytes.
+//!
+//! A worker asks this module for [`Point`]s and gets them with the id of their stream. What names the stream (resource,
+//! scope, metric, attributes) stays in the request's bytes until somebody asks for it, because only a stream that is new
+//! needs it. Numbers that a point repeats (buckets, bounds, quantiles) are unpacked into a [`Scratch`] that is used again,
+//! so that the usual point allocates nothing; one with exemplars does.
+//!
+//! Nothing about a point is judged here except that its bytes are legal: see [`Point`].
+
 use shardset_model::{Context, Point};
 
-use crate::Malformed;
+use crate::identity::ContextDigest;
+use crate::malformed::Malformed;
+use crate::scan::Scanned;
+use crate::walk::{Child, Metric, Place, RESOURCE_ATTRIBUTES, Resource, SCOPE_ATTRIBUTES, Scope, Visit, Walk};
+use crate::wire::{Reader, put_varint, varint_len};
+
+mod values;
+
+use values::Values;
 
 /// What reading uses again from point to point and from request to request.
 #[derive(Default, Debug)]
-pub struct Scratch {}
-
-/// Visits every point of `request`, the bytes of an `ExportMetricsServiceRequest`, in order.
-///
-/// # Errors
-///
-/// What is malformed and where. The points before that place have been visited; [`check`] first where that matters.
-pub fn read(_request: &[u8], _scratch: &mut Scratch, _visit: impl FnMut(&PointRef<'_>)) -> Result<(), Malformed> {
-    unimplemented!("comes with the walker")
+pub struct Scratch {
+    walk: Walk,
+    values: Values,
 }
 
-/// Checks `request` as [`read`] does, without reading points.
-///
-/// # Errors
-///
-/// What is malformed and where.
-pub fn check(_request: &[u8], _scratch: &mut Scratch) -> Result<Contents, Malformed> {
-    unimplemented!("comes with the walker")
+impl Scratch {
+    /// A scratch that has not grown yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
 }
 
 /// How much a request holds.
@@ -34,52 +42,151 @@ pub struct Contents {
     pub points: u64,
 }
 
-/// One point, with what it needs when its stream is new.
-#[derive(Debug)]
+/// Visits every point of `request`, the bytes of an `ExportMetricsServiceRequest`, in its order.
+///
+/// # Errors
+///
+/// What is malformed, and where. Points before that have been visited: where that must not be and the request does not
+/// come from a splitter, [`check`] it first.
+pub fn read(request: &[u8], scratch: &mut Scratch, visit: impl FnMut(&PointRef<'_>)) -> Result<Contents, Malformed> {
+    let mut visitor = Reading { values: &mut scratch.values, points: 0, visit };
+    match scratch.walk.run(request, &mut visitor) {
+        Ok(resources) => Ok(Contents { resources, points: visitor.points }),
+        Err(flaw) => Err(Malformed::new(request, flaw)),
+    }
+}
+
+/// Checks a request as [`read`] does, and counts its points.
+///
+/// # Errors
+///
+/// What is malformed, and where.
+pub fn check(request: &[u8], scratch: &mut Scratch) -> Result<Contents, Malformed> {
+    let mut visitor = Checking { points: 0 };
+    match scratch.walk.run(request, &mut visitor) {
+        Ok(resources) => Ok(Contents { resources, points: visitor.points }),
+        Err(flaw) => Err(Malformed::new(request, flaw)),
+    }
+}
+
+/// A point, and what its stream is made of.
+#[derive(Clone, Copy, Debug)]
 pub struct PointRef<'a> {
-    /// Which of the request's top-level `ResourceMetrics` holds it, from 0.
+    /// Which of the request's top-level `ResourceMetrics` it is in, from 0.
     pub resource_index: u32,
     /// The point.
     pub point: Point<'a>,
-    /// What it shares with the other streams of its metric.
+    /// What it shares with the other points of its metric.
     pub context: ContextRef<'a>,
     /// Its own attributes.
     pub attributes: AttributesRef<'a>,
 }
 
-/// The resource, scope and metric of a point, as bytes of the request.
+/// A resource, a scope and a metric, as bytes of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct ContextRef<'a> {
-    digest: u128,
-    _request: &'a [u8],
+    digest: ContextDigest,
+    resource: Resource<'a>,
+    scope: Scope<'a>,
+    metric: Metric<'a>,
 }
 
-impl ContextRef<'_> {
-    /// 128 bits that name this context: equal for the same resource, scope and metric in any request.
+impl<'a> ContextRef<'a> {
+    /// Names this context: the same 128 bits for the same resource, scope and metric in every request. To intern
+    /// contexts by; see [`ContextDigest`].
     pub fn digest(&self) -> u128 {
-        self.digest
+        self.digest.get()
     }
 
     /// The metric's name.
-    pub fn metric_name(&self) -> &str {
-        ""
+    pub fn metric_name(&self) -> &'a str {
+        self.metric.name
     }
 
     /// The context, copied out of the request.
     pub fn to_context(&self) -> Context {
-        unimplemented!("comes with the walker")
+        Context {
+            resource_attributes: frames(self.resource.message, RESOURCE_ATTRIBUTES),
+            scope_name: self.scope.name.into(),
+            scope_version: self.scope.version.into(),
+            scope_attributes: frames(self.scope.message, SCOPE_ATTRIBUTES),
+            name: self.metric.name.into(),
+            unit: self.metric.unit.into(),
+            description: self.metric.description.into(),
+            kind: self.metric.kind,
+        }
     }
 }
 
-/// The attributes of a point, as bytes of the request.
+/// The attributes of a point, as bytes of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct AttributesRef<'a> {
-    _point: &'a [u8],
+    point: Reader<'a>,
+    number: u32,
 }
 
 impl AttributesRef<'_> {
     /// The attributes as frames (see [`shardset_model::Identity`]), copied out of the request.
     pub fn to_frames(&self) -> Box<[u8]> {
-        unimplemented!("comes with the walker")
+        frames(self.point, self.number)
     }
 }
+
+/// The attributes in field `number` of a checked message, as frames.
+fn frames(message: Reader<'_>, number: u32) -> Box<[u8]> {
+    let key_values = || message.checked().filter(|field| field.number == number).filter_map(|field| field.message());
+    let length = key_values().map(|body| varint_len(body.bytes().len() as u64) + body.bytes().len()).sum();
+    let mut frames = Vec::with_capacity(length);
+    key_values().for_each(|body| put_frame(body, &mut frames));
+    frames.into_boxed_slice()
+}
+
+fn put_frame(key_value: Reader<'_>, frames: &mut Vec<u8>) {
+    put_varint(key_value.bytes().len() as u64, frames);
+    frames.extend_from_slice(key_value.bytes());
+}
+
+struct Reading<'s, F> {
+    values: &'s mut Values,
+    points: u64,
+    visit: F,
+}
+
+impl<F: FnMut(&PointRef<'_>)> Visit for Reading<'_, F> {
+    const IDENTIFIES: bool = true;
+
+    #[inline]
+    fn point(&mut self, place: &Place<'_>, _: Child, scanned: &Scanned<'_>) {
+        self.points += 1;
+        let visit = &mut self.visit;
+        let stream = place.digest.stream(scanned.sum);
+        self.values.read(place.metric.kind, stream, scanned, |point| {
+            visit(&PointRef {
+                resource_index: place.resource_index,
+                point,
+                context: ContextRef {
+                    digest: place.digest,
+                    resource: place.resource,
+                    scope: place.scope,
+                    metric: place.metric,
+                },
+                attributes: AttributesRef { point: scanned.point, number: place.shape.attributes },
+            });
+        });
+    }
+}
+
+struct Checking {
+    points: u64,
+}
+
+impl Visit for Checking {
+    const IDENTIFIES: bool = false;
+
+    fn point(&mut self, _: &Place<'_>, _: Child, _: &Scanned<'_>) {
+        self.points += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

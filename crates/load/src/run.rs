@@ -195,6 +195,3 @@ async fn schedule(
         shared.behind_ms.store(due.elapsed().as_millis() as u64, Relaxed);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Points that one session sends per interval, on average over its life, Claude Code's own metrics only. Measured by a
 /// test beside the generator; it turns a rate into a number of sessions.
-pub(crate) const POINTS_PER_EXPORT: f64 = 6.6;
+pub(crate) const POINTS_PER_EXPORT: f64 = 6.2;
 
 /// The shortest interval: OTel JS stamps milliseconds, and a stream's times must differ by more than its jitter.
 pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(10);

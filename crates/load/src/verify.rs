@@ -20,8 +20,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use crate::ledger::Ledger;
-use crate::progress::Summary;
+use crate::run::Outcome;
 use expected::Expected;
 pub use verdict::{Difference, Verdict};
 
@@ -88,18 +87,13 @@ impl Default for VerifySettings {
 /// # Errors
 ///
 /// Where the last look did not succeed. Differences are not an error here but in the verdict.
-pub async fn verify(
-    url: &str,
-    settings: &VerifySettings,
-    ledger: &Ledger,
-    summary: &Summary,
-) -> Result<Verdict, VerifyError> {
+pub async fn verify(outcome: &Outcome, url: &str, settings: &VerifySettings) -> Result<Verdict, VerifyError> {
     let client = client(url)?;
-    let mut expected = Expected::new(ledger);
+    let mut expected = Expected::new(&outcome.ledger);
     let deadline = Instant::now() + settings.patience;
     loop {
         let looked = look(&client, url, settings.window, &mut expected).await;
-        let verdict = looked.map(|()| Verdict::new(&expected, summary, settings.refusals_expected));
+        let verdict = looked.map(|()| Verdict::new(&expected, &outcome.summary, settings.refusals_expected));
         let is_settled = verdict.as_ref().is_ok_and(|verdict| verdict.differences_total == 0 || verdict.is_hopeless);
         if is_settled || Instant::now() + settings.pause > deadline {
             return verdict;
@@ -139,6 +133,3 @@ async fn get(client: &reqwest::Client, url: reqwest::Url) -> Result<reqwest::Res
     let body = response.text().await.unwrap_or_default().chars().take(300).collect();
     Err(VerifyError::Status { url: shown, status: status.as_u16(), body })
 }
-
-#[cfg(test)]
-mod tests;

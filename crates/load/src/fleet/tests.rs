@@ -33,8 +33,9 @@ fn one_seed_means_one_sequence_of_requests() {
 
 #[test]
 fn requests_come_in_order_of_time_and_at_the_asked_rate() {
-    let settings = Settings { rate: Some(1000.0), ..Settings::default() };
-    let exports = exports(&settings, 3000);
+    // Over several lifetimes: at first all sessions are new, and a new session says more than an old one.
+    let settings = Settings { rate: Some(1000.0), interval: Duration::from_secs(1), ..Settings::default() };
+    let exports = exports(&settings, 10_000);
     assert!(exports.is_sorted_by_key(|export| export.due));
     let points: u64 = exports.iter().map(|export| export.points).sum();
     let rate = points as f64 / exports.last().unwrap().due.as_secs_f64();

@@ -95,6 +95,11 @@ impl Deliver {
         Self { shards: links.into_iter().enumerate().map(start).collect(), settings }
     }
 
+    /// What clients are told to wait when a part could not be delivered.
+    pub fn retry_after(&self) -> Duration {
+        self.settings.retry_after
+    }
+
     /// Delivers all parts of one request, in parallel. The answers are in the order of the parts.
     pub async fn deliver(&self, parts: Vec<Routed>) -> Vec<PartAnswer> {
         let deadline = Instant::now() + self.settings.deadline;

@@ -5,4 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod deliver;
+pub mod metrics;
+pub mod pipeline;
 pub mod receive;
+pub mod route;

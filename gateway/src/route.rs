@@ -1,0 +1,74 @@
+//! Identify and route: a request's bytes become one part for each shard that owns some of its points.
+//!
+//! Splitters keep their buffers from request to request; there is one for each thread that splits at the same time, handed
+//! out from a list whose lock is held for a push or a pop.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use shardset_model::ShardCount;
+use shardset_otlp::Malformed;
+use shardset_otlp::split::Splitter;
+use shardset_placement::RoutingKey;
+
+use crate::deliver::Routed;
+
+/// Above this many bytes a split takes milliseconds, and the runtime is told that this thread is busy.
+const LONG_SPLIT_BYTES: usize = 4 << 20;
+
+/// A request, taken apart.
+#[derive(Clone, Debug, Default)]
+pub struct RoutedRequest {
+    /// One part for each shard that owns some of it.
+    pub parts: Vec<Routed>,
+    /// Points in all of them.
+    pub points: u64,
+    /// Points that were routed by their resource because it names no service (routing key `service`).
+    pub points_without_service: u64,
+}
+
+/// Splits requests under one membership.
+#[derive(Debug)]
+pub struct Router {
+    key: RoutingKey,
+    shards: ShardCount,
+    splitters: Mutex<Vec<Splitter>>,
+}
+
+impl Router {
+    /// Routes by `key` to `shards`.
+    pub fn new(key: RoutingKey, shards: ShardCount) -> Self {
+        Self { key, shards, splitters: Mutex::new(Vec::new()) }
+    }
+
+    /// Splits `request`.
+    ///
+    /// # Errors
+    ///
+    /// What of it is malformed, and where.
+    pub fn route(&self, request: &Bytes) -> Result<RoutedRequest, Malformed> {
+        if request.len() > LONG_SPLIT_BYTES { tokio::task::block_in_place(|| self.split(request)) } else { self.split(request) }
+    }
+
+    fn split(&self, request: &Bytes) -> Result<RoutedRequest, Malformed> {
+        let mut splitter = self.splitters().pop().unwrap_or_default();
+        let routed = splitter.split(request, &self.key, self.shards).map(|split| RoutedRequest {
+            parts: split.parts().map(|part| self.part(request, part)).collect(),
+            points: split.points(),
+            points_without_service: split.points_without_service(),
+        });
+        self.splitters().push(splitter);
+        routed
+    }
+
+    /// One shard owns all of it: the request goes on as it is. Otherwise the part is copied out of the splitter's buffer.
+    fn part(&self, request: &Bytes, part: shardset_otlp::split::Part<'_>) -> Routed {
+        let bytes = if self.shards == ShardCount::ONE { request.clone() } else { Bytes::copy_from_slice(part.bytes) };
+        Routed { shard: part.shard, bytes, resources: part.resources, points: part.points }
+    }
+
+    fn splitters(&self) -> std::sync::MutexGuard<'_, Vec<Splitter>> {
+        // A list of buffers is whole between any two statements.
+        self.splitters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,2 +1,35 @@
-//! Tasks.
-fn main() {}
+//! `cargo xtask`: the project's tasks.
+//!
+//! In Rust, not in shell, so that they read, fail and are tested like the rest. A task builds or installs what it needs into a
+//! cache outside the clone, keyed by what is pinned in the clone, and says what it left out and why.
+
+mod cache;
+mod e2e;
+mod fuzz;
+mod report;
+mod suite;
+mod tally;
+mod tools;
+
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+
+use crate::suite::{Arguments, Task};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let cache = cache::Cache::open(&arguments)?;
+    let mut report = report::Report::new(arguments.ci);
+    match arguments.task {
+        Task::Test { fuzz_seconds } => suite::test(&cache, &mut report, fuzz_seconds)?,
+        Task::E2e { only } => e2e::run(&cache, &mut report, only.as_deref())?,
+        Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,
+        Task::Bench { arguments } => {
+            let mut bench = Command::new("cargo");
+            bench.args(["run", "--release", "--quiet", "--package", "shardset-bench", "--"]).args(arguments);
+            report.check("bench", bench);
+        }
+    }
+    Ok(report.close())
+}

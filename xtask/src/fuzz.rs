@@ -1,0 +1,70 @@
+//! Bounded fuzzing of every target in `fuzz/`.
+//!
+//! The targets link libFuzzer and are built by plain `cargo build` with LLVM's coverage pass switched on: flags that the stable
+//! compiler has. An address sanitizer would need a nightly one, and finds nothing in code that forbids `unsafe`. What was
+//! found interesting stays in the cache, so that every run begins where the last one ended.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::cache::Cache;
+use crate::report::Report;
+use crate::suite::cargo;
+
+/// Coverage of edges and comparisons for libFuzzer; overflow and debug assertions count as crashes.
+const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks";
+
+/// Memory that one target may take: what a bounded decoder needs, far below what a bomb would.
+const MEMORY_MIB: u32 = 1024;
+/// Seconds that one input may take.
+const INPUT_SECONDS: u32 = 10;
+
+/// Builds the targets and runs each for `seconds`.
+pub(crate) fn run(cache: &Cache, report: &mut Report, seconds: u32) -> anyhow::Result<()> {
+    let targets = targets(&cache.in_clone("fuzz/fuzz_targets"))?;
+    let folder = cache.growing("fuzz/target")?;
+    // With a target named, the flags do not reach build scripts and macros, which have no libFuzzer to link.
+    let host = host()?;
+    let mut build = cargo(&["build", "--release", "--target", &host, "--manifest-path"]);
+    build.arg(cache.in_clone("fuzz/Cargo.toml")).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
+    if !report.check("fuzz targets build", build) {
+        return Ok(());
+    }
+    for target in targets {
+        let corpus = cache.growing(&format!("fuzz/corpus/{target}"))?;
+        let crashes = cache.growing(&format!("fuzz/crashes/{target}"))?;
+        let mut fuzz = Command::new(folder.join(&host).join("release").join(&target));
+        fuzz.args([format!("-max_total_time={seconds}"), format!("-rss_limit_mb={MEMORY_MIB}")]);
+        fuzz.args([format!("-timeout={INPUT_SECONDS}"), format!("-artifact_prefix={}/", crashes.display())]);
+        fuzz.args(["-verbosity=0", "-print_final_stats=1"]).arg(corpus);
+        report.check(&format!("fuzz {target} for {seconds} s"), fuzz);
+    }
+    Ok(())
+}
+
+/// Names of the targets, sorted.
+fn targets(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(names)
+}
+
+/// The triple of the machine that compiles.
+fn host() -> anyhow::Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("ask rustc for its host")?;
+    let text = String::from_utf8(output.stdout).context("rustc speaks UTF-8")?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names its host")?;
+    Ok(host.to_owned())
+}

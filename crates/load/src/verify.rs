@@ -24,6 +24,9 @@ use crate::run::Outcome;
 use expected::Expected;
 pub use verdict::{Difference, Verdict};
 
+/// What a window is longer than the run and the wait for its totals.
+const WINDOW_MARGIN: Duration = Duration::from_secs(600);
+
 /// How to verify.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VerifySettings {
@@ -31,8 +34,8 @@ pub struct VerifySettings {
     pub patience: Duration,
     /// The pause between two looks.
     pub pause: Duration,
-    /// How far back a query looks for a series' last value: longer than the run took.
-    pub window: Duration,
+    /// How far back a query looks for a series' last value. `None`: ten minutes more than the run took.
+    pub window: Option<Duration>,
     /// Whether points may have been refused or rejected.
     pub refusals_expected: bool,
 }
@@ -76,7 +79,7 @@ impl Default for VerifySettings {
         Self {
             patience: Duration::from_secs(60),
             pause: Duration::from_secs(1),
-            window: Duration::from_secs(24 * 3600),
+            window: None,
             refusals_expected: false,
         }
     }
@@ -91,8 +94,10 @@ pub async fn verify(outcome: &Outcome, url: &str, settings: &VerifySettings) -> 
     let client = client(url)?;
     let mut expected = Expected::new(&outcome.ledger);
     let deadline = Instant::now() + settings.patience;
+    let run = Duration::from_secs_f64(outcome.summary.seconds);
+    let window = settings.window.unwrap_or(run + settings.patience + WINDOW_MARGIN);
     loop {
-        let looked = look(&client, url, settings.window, &mut expected).await;
+        let looked = look(&client, url, window, &mut expected).await;
         let verdict = looked.map(|()| Verdict::new(&expected, &outcome.summary, settings.refusals_expected));
         let is_settled = verdict.as_ref().is_ok_and(|verdict| verdict.differences_total == 0 || verdict.is_hopeless);
         if is_settled || Instant::now() + settings.pause > deadline {

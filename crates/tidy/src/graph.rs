@@ -29,7 +29,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-worker", &["accumulate", "model", "otlp", "placement", "process", "remote-write", "wire"]),
     ("shardset-load", &["model", "wire"]),
     ("shardset", &["gateway", "load", "model", "placement", "process", "worker"]),
-    ("shardset-bench", &["accumulate", "gateway", "model", "otlp", "placement", "remote-write", "wire", "worker"]),
+    (
+        "shardset-bench",
+        &["accumulate", "gateway", "load", "model", "otlp", "placement", "process", "remote-write", "wire", "worker"],
+    ),
     ("shardset-e2e", &[]),
     ("shardset-tidy", &[]),
     ("xtask", &[]),

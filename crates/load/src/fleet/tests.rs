@@ -1,3 +1,5 @@
+//! What a seed means, read from the bytes by a reader that is not ours.
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 

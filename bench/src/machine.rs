@@ -1,0 +1,63 @@
+//! What was measured on, read from /proc: a figure without its machine means nothing.
+
+use std::fs;
+use std::process::Command;
+
+/// The facts, as rows of a table.
+pub(crate) fn facts() -> Vec<[String; 2]> {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kib: u64 = field(&memory, "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    [
+        ("processor", format!("{}, {cores} cores", field(&cpu, "model name"))),
+        ("memory", format!("{:.1} GiB", kib as f64 / f64::from(1 << 20))),
+        ("kernel", kernel.trim().to_owned()),
+        ("load average at the start", load_average()),
+        ("compiler", said("rustc", &["--version"])),
+        ("commit", said("git", &["rev-parse", "--short", "HEAD"])),
+        ("allocator", "mimalloc".to_owned()),
+    ]
+    .map(|(name, value)| [name.to_owned(), value])
+    .to_vec()
+}
+
+/// Bytes of memory that are resident.
+pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    Ok(field(&status, "VmRSS").trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// The value of `name : value`.
+fn field(text: &str, name: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim_start_matches([' ', '\t', ':']).trim().to_owned()
+}
+
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{field, resident_bytes};
+
+    #[test]
+    fn fields_are_read_whatever_stands_around_the_colon() {
+        assert_eq!(field("a b\t: c d\nMemTotal:  12 kB\n", "a b"), "c d");
+        assert_eq!(field("a b\t: c d\nMemTotal:  12 kB\n", "MemTotal"), "12 kB");
+        assert_eq!(field("", "x"), "");
+    }
+
+    #[test]
+    fn a_process_is_resident() {
+        assert!(resident_bytes().expect("there is a /proc") > 1 << 16);
+    }
+}

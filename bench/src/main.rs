@@ -1,0 +1,36 @@
+//! Benchmarks of the data path against the budgets of the design, printed as Markdown for docs/benchmarks.md.
+//!
+//! They measure; they do not judge: a figure above its budget is shown as such, and the exit code stays 0, because a shared
+//! machine is not a judge. Compute is measured in CPU time of the thread, so what else runs on the machine takes nothing
+//! from it but caches and clock speed. The allocator is the binary's.
+//!
+//! `cargo run --release -p shardset-bench -- path`; `--help` names the parts.
+
+mod machine;
+mod measure;
+mod path;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(about = "Benchmarks of Shardset's data path, as Markdown on stdout.")]
+struct Arguments {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// The stages that a point goes through, one by one and together.
+    Path(path::PathArguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().suite {
+        Suite::Path(arguments) => path::run(&arguments),
+    }
+}

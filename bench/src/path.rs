@@ -1,0 +1,48 @@
+//! The data path, part by part.
+
+mod split;
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::measure::Effort;
+use crate::{machine, table};
+
+/// What to measure, and how long.
+#[derive(Args)]
+pub(crate) struct PathArguments {
+    /// Which parts; all unless named.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Rounds after the warm-up.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// CPU time of one case in one round, in milliseconds.
+    #[arg(long, default_value_t = 50)]
+    turn_ms: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Walk, identify, route and frame again.
+    Split,
+}
+
+/// Measures and prints.
+pub(crate) fn run(arguments: &PathArguments) -> anyhow::Result<()> {
+    let effort = Effort { rounds: arguments.rounds.max(1), turn: Duration::from_millis(arguments.turn_ms) };
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let mut machine = table::Table::new(&["machine", ""]);
+    machine::facts().into_iter().for_each(|fact| machine.row(fact));
+    say(&machine);
+    if wanted(Part::Split) {
+        say(&split::measure(effort)?);
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are what the program is for")]
+fn say(table: &table::Table) {
+    println!("{table}");
+}

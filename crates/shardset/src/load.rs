@@ -109,9 +109,9 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     gauges: f64,
 
-    /// Decides the content of every request.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Decides the content of every request. Default: from the clock, so that a second run is other sessions; it is printed.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
     /// Compare what was accepted with what this shows: a scrape endpoint (path /metrics) or a Prometheus (its base URL).
     #[arg(long, value_name = "URL")]
@@ -134,20 +134,22 @@ pub(crate) async fn run(args: LoadArgs) -> anyhow::Result<()> {
             std::future::pending::<()>().await;
         }
     };
-    let outcome = shardset_load::run(&args.settings(), clock::now().millis(), stop, progress).await?;
+    let now = clock::now();
+    let settings = args.settings(args.seed.unwrap_or(now.0));
+    let outcome = shardset_load::run(&settings, now.millis(), stop, progress).await?;
     print_summary(&outcome, args.json)?;
     let Some(url) = &args.verify else { return Ok(()) };
     let settings = VerifySettings { patience: args.verify_timeout, ..VerifySettings::default() };
-    let verdict = shardset_load::verify(&outcome.ledger, url, &settings).await?;
+    let verdict = shardset_load::verify(&outcome, url, &settings).await?;
     print_line(&verdict.to_string());
-    if !verdict.is_exact() {
+    if !verdict.passed() {
         bail!("what {url} shows is not what was accepted");
     }
     Ok(())
 }
 
 impl LoadArgs {
-    fn settings(&self) -> Settings {
+    fn settings(&self, seed: u64) -> Settings {
         Settings {
             endpoints: Endpoints { grpc: self.otlp_grpc.clone(), http: self.otlp_http.clone() },
             protocols: self.protocols,
@@ -175,7 +177,7 @@ impl LoadArgs {
                 cumulative: self.cumulative,
                 gauges: self.gauges,
             },
-            seed: self.seed,
+            seed,
         }
     }
 }

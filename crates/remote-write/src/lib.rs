@@ -17,6 +17,8 @@
 
 mod batch;
 pub mod client;
+#[cfg(test)]
+mod fixtures;
 mod labels;
 mod metadata;
 mod names;

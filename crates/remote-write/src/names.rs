@@ -145,9 +145,8 @@ fn escaped_with_suffixes(metric: &Context, unit: &UnitWords<'_>, namespace: &str
     let mut words: Vec<&str> = metric.name.split(|c| !is_token_char(c)).filter(|word| !word.is_empty()).collect();
     let told = |words: &[&str], word: &str| word.is_empty() || words.contains(&word);
     let (main, per) = (&*unit.main, &*unit.per);
-    let main = if per.is_empty() { main } else { main.strip_suffix('_').unwrap_or(main) };
     if !told(&words, main) {
-        words.push(main);
+        words.push(if per.is_empty() { main } else { main.strip_suffix('_').unwrap_or(main) });
     }
     if !told(&words, per) {
         words.push(per);

@@ -87,7 +87,11 @@ impl Requests {
 async fn reveal(secret: &Secret) -> std::io::Result<String> {
     match secret {
         Secret::Inline(secret) => Ok(secret.clone()),
-        Secret::File(path) => Ok(tokio::fs::read_to_string(path).await?.trim().to_owned()),
+        Secret::File(path) => match tokio::fs::read_to_string(path).await?.trim() {
+            // Whoever writes the file anew has emptied it first.
+            "" => Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file of the secret is empty")),
+            secret => Ok(secret.to_owned()),
+        },
     }
 }
 
@@ -198,7 +202,7 @@ mod tests {
         assert!(with(TlsSettings { ca_file: missing(), ..none() }).starts_with("tls.ca-file: "));
         assert!(with(TlsSettings { ca_file: Some(empty.clone()), ..none() }).starts_with("tls.ca-file: "));
         assert!(with(TlsSettings { cert_file: missing(), ..none() }).starts_with("tls.cert-file, tls.key-file: "));
-        let identity = TlsSettings { cert_file: Some(empty.clone()), key_file: Some(empty.clone()), ..none() };
+        let identity = TlsSettings { cert_file: Some(empty.clone()), key_file: Some(empty), ..none() };
         assert!(with(identity).starts_with("tls.cert-file, tls.key-file: "));
     }
 

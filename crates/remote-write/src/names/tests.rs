@@ -1,29 +1,15 @@
-use shardset_model::{Context, MetricKind, Temporality};
+//! Names against the worked examples of the specification, of otlptranslator and of Claude Code's dashboards.
+
+use shardset_model::MetricKind;
 
 use super::{Family, FamilyType};
+use crate::fixtures::{COUNTER, EXPONENTIAL, HISTOGRAM, UP_DOWN, metric};
 use crate::{Strategy, Translation};
 
-const COUNTER: MetricKind = MetricKind::Sum { temporality: Temporality::Delta, monotonic: true };
-const UP_DOWN: MetricKind = MetricKind::Sum { temporality: Temporality::Delta, monotonic: false };
 const GAUGE: MetricKind = MetricKind::Gauge;
-const HISTOGRAM: MetricKind = MetricKind::Histogram { temporality: Temporality::Delta };
-const EXPONENTIAL: MetricKind = MetricKind::ExponentialHistogram { temporality: Temporality::Delta };
 
 /// Name, unit, kind, and the name it gets; empty where it can have none.
 type Row = (&'static str, &'static str, MetricKind, &'static str);
-
-fn metric(name: &str, unit: &str, kind: MetricKind) -> Context {
-    Context {
-        resource_attributes: Box::default(),
-        scope_name: "".into(),
-        scope_version: "".into(),
-        scope_attributes: Box::default(),
-        name: name.into(),
-        unit: unit.into(),
-        description: "what it is".into(),
-        kind,
-    }
-}
 
 fn check(strategy: Strategy, namespace: &str, table: &[Row]) {
     let translation = Translation { strategy, namespace: namespace.to_owned(), ..Translation::default() };

@@ -1,5 +1,6 @@
 //! The data path, part by part.
 
+mod network;
 mod split;
 
 use std::time::Duration;
@@ -21,12 +22,17 @@ pub(crate) struct PathArguments {
     /// CPU time of one case in one round, in milliseconds.
     #[arg(long, default_value_t = 50)]
     turn_ms: u64,
+    /// Workers of the server over loopback.
+    #[arg(long, default_value_t = 8)]
+    workers: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// Walk, identify, route and frame again.
     Split,
+    /// `shardset local` over loopback.
+    Network,
 }
 
 /// Measures and prints.
@@ -38,6 +44,9 @@ pub(crate) fn run(arguments: &PathArguments) -> anyhow::Result<()> {
     say(&machine);
     if wanted(Part::Split) {
         say(&split::measure(effort)?);
+    }
+    if wanted(Part::Network) {
+        say(&network::measure(arguments.workers)?);
     }
     Ok(())
 }

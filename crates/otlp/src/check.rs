@@ -1,9 +1,9 @@
 //! Whether bytes are a legal message of [`crate::schema`], all the way down.
 //!
-//! The general way, driven by the table: envelopes, histograms, exemplars, values that are not plain strings. What nearly
-//! every point consists of is checked faster in `scan`.
+//! The general way is driven by the table. Most of what there is are attributes with a string or a number, and those have
+//! a shortcut ([`Pair`]), which `scan` uses for the attributes of points as well.
 
-use crate::schema::{Kind, Message};
+use crate::schema::{KEY_VALUE, Kind, Message};
 use crate::wire::{Fault, Field, Flaw, Payload, Reader};
 
 /// How many messages deep a point, a resource, a scope or a metadata entry may be nested. Each array value in an
@@ -34,6 +34,8 @@ impl Fields {
             (Kind::Varint, Payload::Bytes(packed)) if known.repeated => packed_varints(packed, field),
             (Kind::Fixed64, Payload::Bytes(packed)) if known.repeated => packed_fixed64(packed, field),
             (Kind::Text, Payload::Bytes(text)) => utf8(text, field),
+            (Kind::KeyValue, Payload::Bytes(key_value)) if is_legal_pair(key_value.bytes()) => Ok(()),
+            (Kind::KeyValue, Payload::Bytes(key_value)) => self.descend(&KEY_VALUE, key_value, field),
             (Kind::Message(message), Payload::Bytes(nested)) => {
                 if !known.repeated {
                     self.once(field)?;
@@ -68,9 +70,64 @@ impl Fields {
 }
 
 fn utf8(text: Reader<'_>, field: &Field<'_>) -> Result<(), Flaw> {
-    match str::from_utf8(text.bytes()) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(field.flaw(Fault::Utf8)),
+    if is_utf8(text.bytes()) { Ok(()) } else { Err(field.flaw(Fault::Utf8)) }
+}
+
+/// Whether these bytes are UTF-8, which nearly all are by being ASCII.
+#[inline]
+pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || str::from_utf8(bytes).is_ok()
+}
+
+/// What a `KeyValue` looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pair {
+    /// A key, then a string or nothing or a small number, and nothing else: legal if all of it is UTF-8, because whatever
+    /// stands beside its strings is ASCII, so that no character can reach over their ends.
+    Text,
+    /// A key, then a number: legal if so many bytes from the beginning are UTF-8.
+    Number(usize),
+    /// Anything else.
+    Other,
+}
+
+impl Pair {
+    /// Looks at a `KeyValue`. Lengths of more than one byte are [`Pair::Other`].
+    #[inline]
+    pub(crate) fn of(key_value: &[u8]) -> Self {
+        // 0a k <k bytes> 12 v 0a s <s bytes>
+        let [0x0a, key_length, ref after @ ..] = *key_value else { return Self::Other };
+        let Some((_, [0x12, value_length, value @ ..])) = after.split_at_checked(key_length.into()) else {
+            return Self::Other;
+        };
+        match value {
+            _ if usize::from(*value_length) != value.len() || value.len() >= 0x80 || key_length >= 0x80 => Self::Other,
+            [0x0a, text_length, text @ ..] if usize::from(*text_length) == text.len() => Self::Text,
+            _ => Self::of_number(value, key_value.len() - value.len()),
+        }
+    }
+
+    /// A pair whose value, which begins at `start`, is no string.
+    fn of_number(value: &[u8], start: usize) -> Self {
+        match value {
+            [] => Self::Text,
+            [0x10 | 0x18, varint @ ..] => {
+                let mut reader = Reader::new(varint);
+                let is_whole = reader.varint().is_ok() && reader.bytes().is_empty();
+                if is_whole { Self::Number(start) } else { Self::Other }
+            }
+            [0x21, double @ ..] if double.len() == 8 => Self::Number(start),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether this is one of the usual pairs, and legal. If not, it must be looked at more closely.
+fn is_legal_pair(key_value: &[u8]) -> bool {
+    match Pair::of(key_value) {
+        Pair::Text => is_utf8(key_value),
+        Pair::Number(start) => is_utf8(&key_value[..start]),
+        Pair::Other => false,
     }
 }
 

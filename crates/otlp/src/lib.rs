@@ -15,6 +15,8 @@ pub mod attributes;
 mod check;
 pub mod identity;
 mod malformed;
+#[cfg(test)]
+mod oracle;
 pub mod read;
 mod route;
 mod scan;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use crate::schema::{Kind, Message, REQUEST};
+use crate::schema::{Message, REQUEST};
 use crate::wire::{Fault, Flaw, Reader};
 
 /// Why bytes are not an `ExportMetricsServiceRequest` that Shardset takes.
@@ -58,10 +58,8 @@ fn step<'a>(
             let dot = if path.is_empty() { "" } else { "." };
             let index = if known.repeated { format!("[{ordinal}]") } else { String::new() };
             write!(path, "{dot}{}{index}", known.name).expect("writing to a string does not fail");
-            return match (&known.kind, field.message()) {
-                (Kind::Message(message), Some(inner)) if at >= inner.at() => Some((message, inner)),
-                _ => None,
-            };
+            let inner = field.message().filter(|inner| at >= inner.at())?;
+            return Some((known.kind.message()?, inner));
         }
         *ordinal += 1;
     }

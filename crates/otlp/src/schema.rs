@@ -3,7 +3,7 @@
 //!
 //! A table and not generated structs: it checks and names what nobody wants to decode.
 
-use Kind::{Bytes, Fixed64, Text, Varint};
+use Kind::{Bytes, Fixed64, KeyValue, Text, Varint};
 
 /// A message.
 #[derive(Debug)]
@@ -27,7 +27,20 @@ pub(crate) enum Kind {
     Fixed64,
     Text,
     Bytes,
+    /// A [`KEY_VALUE`], which is most of what there is.
+    KeyValue,
     Message(&'static Message),
+}
+
+impl Kind {
+    /// The message that a field of this kind holds.
+    pub(crate) const fn message(&self) -> Option<&'static Message> {
+        match self {
+            Self::KeyValue => Some(&KEY_VALUE),
+            Self::Message(message) => Some(message),
+            Self::Varint | Self::Fixed64 | Self::Text | Self::Bytes => None,
+        }
+    }
 }
 
 impl Message {
@@ -72,7 +85,7 @@ pub(crate) static RESOURCE_METRICS: Message = Message {
 
 static RESOURCE: Message = Message {
     fields: &[
-        many(1, "attributes", Kind::Message(&KEY_VALUE)),
+        many(1, "attributes", KeyValue),
         one(2, "dropped_attributes_count", Varint),
         many(3, "entity_refs", Kind::Message(&ENTITY_REF)),
     ],
@@ -99,7 +112,7 @@ static SCOPE: Message = Message {
     fields: &[
         one(1, "name", Text),
         one(2, "version", Text),
-        many(3, "attributes", Kind::Message(&KEY_VALUE)),
+        many(3, "attributes", KeyValue),
         one(4, "dropped_attributes_count", Varint),
     ],
 };
@@ -114,7 +127,7 @@ pub(crate) static METRIC: Message = Message {
         one(9, "histogram", Kind::Message(&HISTOGRAM)),
         one(10, "exponential_histogram", Kind::Message(&EXPONENTIAL_HISTOGRAM)),
         one(11, "summary", Kind::Message(&SUMMARY)),
-        many(12, "metadata", Kind::Message(&KEY_VALUE)),
+        many(12, "metadata", KeyValue),
     ],
 };
 
@@ -145,7 +158,7 @@ pub(crate) static NUMBER_POINT: Message = Message {
         one(4, "as_double", Fixed64),
         many(5, "exemplars", Kind::Message(&EXEMPLAR)),
         one(6, "as_int", Fixed64),
-        many(7, "attributes", Kind::Message(&KEY_VALUE)),
+        many(7, "attributes", KeyValue),
         one(8, "flags", Varint),
     ],
 };
@@ -159,7 +172,7 @@ pub(crate) static HISTOGRAM_POINT: Message = Message {
         many(6, "bucket_counts", Fixed64),
         many(7, "explicit_bounds", Fixed64),
         many(8, "exemplars", Kind::Message(&EXEMPLAR)),
-        many(9, "attributes", Kind::Message(&KEY_VALUE)),
+        many(9, "attributes", KeyValue),
         one(10, "flags", Varint),
         one(11, "min", Fixed64),
         one(12, "max", Fixed64),
@@ -168,7 +181,7 @@ pub(crate) static HISTOGRAM_POINT: Message = Message {
 
 pub(crate) static EXPONENTIAL_POINT: Message = Message {
     fields: &[
-        many(1, "attributes", Kind::Message(&KEY_VALUE)),
+        many(1, "attributes", KeyValue),
         one(2, "start_time_unix_nano", Fixed64),
         one(3, "time_unix_nano", Fixed64),
         one(4, "count", Fixed64),
@@ -194,7 +207,7 @@ pub(crate) static SUMMARY_POINT: Message = Message {
         one(4, "count", Fixed64),
         one(5, "sum", Fixed64),
         many(6, "quantile_values", Kind::Message(&QUANTILE)),
-        many(7, "attributes", Kind::Message(&KEY_VALUE)),
+        many(7, "attributes", KeyValue),
         one(8, "flags", Varint),
     ],
 };
@@ -208,7 +221,7 @@ static EXEMPLAR: Message = Message {
         one(4, "span_id", Bytes),
         one(5, "trace_id", Bytes),
         one(6, "as_int", Fixed64),
-        many(7, "filtered_attributes", Kind::Message(&KEY_VALUE)),
+        many(7, "filtered_attributes", KeyValue),
     ],
 };
 
@@ -231,4 +244,4 @@ static ANY_VALUE: Message = Message {
 
 static ARRAY_VALUE: Message = Message { fields: &[many(1, "values", Kind::Message(&ANY_VALUE))] };
 
-static KEY_VALUE_LIST: Message = Message { fields: &[many(1, "values", Kind::Message(&KEY_VALUE))] };
+static KEY_VALUE_LIST: Message = Message { fields: &[many(1, "values", KeyValue)] };

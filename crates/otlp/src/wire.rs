@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The same message from a later place: `rest` is a tail of this reader's bytes.
-    pub(crate) const fn from_tail(self, rest: &'a [u8]) -> Self {
+    pub(crate) const fn at_tail(self, rest: &'a [u8]) -> Self {
         Self { rest, end: self.end }
     }
 

@@ -20,8 +20,7 @@ fn frames(attributes: &[KeyValue]) -> Vec<u8> {
 
 fn text(value: Option<Value>) -> String {
     let frames = frames(&[key_value("k", Some(ProtoValue { value }))]);
-    let text = attributes(&frames).next().unwrap().value.to_text().into_owned();
-    text
+    attributes(&frames).next().unwrap().value.to_text().into_owned()
 }
 
 fn array(values: Vec<ProtoValue>) -> Value {

@@ -1,0 +1,208 @@
+//! A real Prometheus that is written to (or that scrapes), and what it answers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::child::Running;
+use crate::{ports, tool, wait};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running Prometheus 3 with its remote-write receiver on.
+pub struct Prometheus {
+    /// Where it is reached.
+    pub address: SocketAddr,
+    folder: TempDir,
+    running: Running,
+}
+
+/// One series of an answer.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+pub struct Series {
+    /// Its labels, the name among them.
+    #[serde(rename = "metric")]
+    pub labels: BTreeMap<String, String>,
+    /// Samples: time in seconds, value.
+    #[serde(default, rename = "values")]
+    samples: Vec<(f64, String)>,
+    #[serde(default, rename = "value")]
+    sample: Option<(f64, String)>,
+    #[serde(default)]
+    histogram: Option<(f64, Value)>,
+    #[serde(default)]
+    histograms: Vec<(f64, Value)>,
+}
+
+impl Prometheus {
+    /// Starts it with nothing to scrape.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_scraping(&[]).await
+    }
+
+    /// Starts it with these targets to scrape, every second.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_scraping(targets: &[SocketAddr]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        let configs = serde_json::json!([{"job_name": "shardset", "static_configs": [{"targets": targets}]}]);
+        // YAML is a superset of JSON.
+        let configuration = serde_json::json!({"global": {"scrape_interval": "1s"}, "scrape_configs": configs});
+        fs::write(folder.path().join("prometheus.yml"), configuration.to_string())?;
+        let address = ports::free();
+        let mut started = Self { address, running: run(address, &folder)?, folder };
+        started.ready().await?;
+        Ok(started)
+    }
+
+    /// Starts it again, with the same address and data.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.running = run(self.address, &self.folder)?;
+        self.ready().await
+    }
+
+    /// Asks it to stop and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        self.running.terminate(PATIENCE).await?;
+        Ok(())
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The URL to write to.
+    pub fn write_url(&self) -> String {
+        format!("{}/api/v1/write", self.url())
+    }
+
+    /// Answers a PromQL expression, now or at a time in seconds.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or finds the expression wrong.
+    pub async fn query(&self, expression: &str, at: Option<f64>) -> anyhow::Result<Vec<Series>> {
+        let mut url = reqwest::Url::parse(&format!("{}/api/v1/query", self.url()))?;
+        url.query_pairs_mut().append_pair("query", expression);
+        if let Some(at) = at {
+            url.query_pairs_mut().append_pair("time", &format!("{at:.3}"));
+        }
+        let answer: Value = serde_json::from_str(&reqwest::get(url).await?.text().await?)?;
+        ensure!(answer["status"] == "success", "{expression}: {answer}");
+        Ok(serde_json::from_value(answer["data"]["result"].clone())?)
+    }
+
+    /// The one series that a selector finds, with the samples of the last five minutes; waits until it is `complete`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not complete in time, or there are two.
+    pub async fn series(&self, selector: &str, complete: impl Fn(&Series) -> bool) -> anyhow::Result<Series> {
+        wait::until(selector, PATIENCE, async || {
+            let found = self.query(&format!("{selector}[5m]"), None).await?;
+            match found.as_slice() {
+                [series] if complete(series) => Ok(series.clone()),
+                [series] => bail!("not complete: {series:?}"),
+                _ => bail!("{} series: {found:?}", found.len()),
+            }
+        })
+        .await
+    }
+
+    /// Waits until `selector` finds one series, and its last sample is `value`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come to that in time.
+    pub async fn settles_at(&self, selector: &str, value: f64) -> anyhow::Result<Series> {
+        self.series(selector, |series| series.last().is_some_and(|(_, last)| last == value)).await
+    }
+
+    /// `increase()` over five minutes, as seen at the time of a series' last sample: nothing is extrapolated there.
+    ///
+    /// # Errors
+    ///
+    /// When there is not one answer.
+    pub async fn increase(&self, selector: &str, series: &Series) -> anyhow::Result<f64> {
+        let (last, _) = series.last().context("a sample")?;
+        let found = self.query(&format!("increase({selector}[5m])"), Some(last)).await?;
+        match found.as_slice() {
+            [series] => series.value().context("a number"),
+            _ => bail!("{} series: {found:?}", found.len()),
+        }
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        let url = format!("{}/-/ready", self.url());
+        wait::until("Prometheus is ready", PATIENCE, async || {
+            self.running.is_running()?;
+            let response = reqwest::get(&url).await?;
+            ensure!(response.status().is_success(), "it answers {}", response.status());
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Series {
+    /// All samples: time in seconds, value.
+    pub fn samples(&self) -> Vec<(f64, f64)> {
+        self.samples.iter().map(|(at, value)| (*at, value.parse().unwrap_or(f64::NAN))).collect()
+    }
+
+    /// The last sample of a range.
+    pub fn last(&self) -> Option<(f64, f64)> {
+        self.samples().pop()
+    }
+
+    /// The value of an instant.
+    pub fn value(&self) -> Option<f64> {
+        self.sample.as_ref()?.1.parse().ok()
+    }
+
+    /// Count and sum of the newest native histogram.
+    pub fn histogram(&self) -> Option<(f64, f64)> {
+        let (_, histogram) = self.histograms.last().or(self.histogram.as_ref())?;
+        let number = |field: &str| histogram[field].as_str()?.parse().ok();
+        Some((number("count")?, number("sum")?))
+    }
+
+    /// Buckets of the newest native histogram: lower and upper bound, count.
+    pub fn buckets(&self) -> Option<Vec<(f64, f64, f64)>> {
+        let (_, histogram) = self.histograms.last().or(self.histogram.as_ref())?;
+        let number = |value: &Value| value.as_str()?.parse().ok();
+        let bucket = |bucket: &Value| Some((number(&bucket[1])?, number(&bucket[2])?, number(&bucket[3])?));
+        histogram["buckets"].as_array()?.iter().map(bucket).collect()
+    }
+}
+
+fn run(address: SocketAddr, folder: &TempDir) -> anyhow::Result<Running> {
+    let mut command = Command::new(tool("SHARDSET_E2E_PROMETHEUS")?.join("prometheus"));
+    command.current_dir(folder.path()).arg("--web.enable-remote-write-receiver");
+    command.arg(format!("--web.listen-address={address}"));
+    command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=warn"]);
+    Running::start("prometheus", command, folder.path())
+}

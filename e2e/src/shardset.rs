@@ -1,0 +1,161 @@
+//! `shardset local` under test, and the other verbs.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tempfile::TempDir;
+
+use crate::child::Running;
+use crate::exposition::Exposition;
+use crate::{ports, wait};
+
+/// How long a start, a stop or an export may take. Far above what they take, on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `shardset local`, and where it is reached.
+pub struct Shardset {
+    /// OTLP/gRPC.
+    pub grpc: SocketAddr,
+    /// OTLP/HTTP.
+    pub http: SocketAddr,
+    /// Health and own metrics.
+    pub admin: SocketAddr,
+    /// The cumulative series.
+    pub scrape: SocketAddr,
+    flags: Vec<String>,
+    folder: TempDir,
+    running: Running,
+}
+
+impl Shardset {
+    /// Starts it with these flags beside its addresses and its data folder, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start(flags: &[&str]) -> anyhow::Result<Self> {
+        let [grpc, http, admin, scrape] = [(); 4].map(|()| ports::free());
+        let folder = tempfile::tempdir()?;
+        let mut all =
+            vec!["local".to_owned(), "--data-dir".to_owned(), folder.path().join("data").display().to_string()];
+        for (name, address) in [("otlp-grpc", grpc), ("otlp-http", http), ("admin", admin), ("scrape", scrape)] {
+            all.extend([format!("--{name}"), address.to_string()]);
+        }
+        all.extend(flags.iter().map(|&flag| flag.to_owned()));
+        let running = run(&all, folder.path())?;
+        let mut started = Self { grpc, http, admin, scrape, flags: all, folder, running };
+        started.ready().await?;
+        Ok(started)
+    }
+
+    /// Starts it again, with the same addresses and data.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.running = run(&self.flags, self.folder.path())?;
+        self.ready().await
+    }
+
+    /// Asks it to stop and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time, or with a failure.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        let status = self.running.terminate(PATIENCE).await?;
+        ensure!(status.success(), "it ended with {status}: {}", self.running.log());
+        Ok(())
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Running {
+        &mut self.running
+    }
+
+    /// Where a part is reached.
+    pub fn url(address: SocketAddr, path: &str) -> String {
+        format!("http://{address}{path}")
+    }
+
+    /// The series that it shows to a scrape.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or not in the text format.
+    pub async fn series(&self) -> anyhow::Result<Exposition> {
+        Exposition::read(&Self::url(self.scrape, "/metrics")).await
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or not in the text format.
+    pub async fn own_metrics(&self) -> anyhow::Result<Exposition> {
+        Exposition::read(&Self::url(self.admin, "/metrics")).await
+    }
+
+    /// An error unless it runs and is ready for requests.
+    ///
+    /// # Errors
+    ///
+    /// With its log when it has ended.
+    pub async fn is_well(&mut self) -> anyhow::Result<()> {
+        self.running.is_running()?;
+        for path in ["/healthz", "/readyz"] {
+            let response = reqwest::get(Self::url(self.admin, path)).await?;
+            ensure!(response.status().is_success(), "{path} answers {}", response.status());
+        }
+        Ok(())
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        wait::until("shardset is ready", PATIENCE, async || self.is_well().await).await
+    }
+}
+
+/// Starts `shardset load` towards `to`, verified at `verify`.
+///
+/// # Errors
+///
+/// When it does not start.
+pub fn load(to: &Shardset, verify: &str, flags: &[&str], folder: &Path) -> anyhow::Result<Running> {
+    let mut all: Vec<String> = vec!["load".to_owned(), "--verify".to_owned(), verify.to_owned()];
+    all.extend(["--otlp-grpc".to_owned(), Shardset::url(to.grpc, "")]);
+    all.extend(["--otlp-http".to_owned(), Shardset::url(to.http, "")]);
+    all.extend(flags.iter().map(|&flag| flag.to_owned()));
+    let mut command = Command::new(binary()?);
+    command.args(all);
+    Running::start("load", command, folder)
+}
+
+/// Runs the binary to its end; its status and all it wrote.
+///
+/// # Errors
+///
+/// When it does not start.
+pub fn output(arguments: &[&str]) -> anyhow::Result<(ExitStatus, String)> {
+    let output = Command::new(binary()?).args(arguments).output()?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status, String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn run(arguments: &[String], folder: &Path) -> anyhow::Result<Running> {
+    let mut command = Command::new(binary()?);
+    command.args(arguments);
+    Running::start("shardset", command, folder)
+}
+
+/// The binary that was built beside this test.
+fn binary() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let profile = test.ancestors().nth(2).context("a test stands in a folder of its profile")?;
+    let binary = profile.join("shardset");
+    ensure!(binary.exists(), "{} is not built: run `cargo xtask e2e`", binary.display());
+    Ok(binary)
+}

@@ -22,6 +22,7 @@ mod fixtures;
 mod labels;
 mod metadata;
 mod names;
+mod number;
 mod prompb;
 mod sample;
 mod series;

@@ -1,23 +1,25 @@
-//! From a stream's value to its series.
+//! From a stream's value to its series in a remote-write request.
 //!
-//! A counter or gauge is one series. A histogram is `_bucket` per bound and for `+Inf`, `_sum` where its sender knows the sum,
-//! and `_count`; buckets in Prometheus count everything up to their bound. A summary is one series per quantile, `_sum` and
-//! `_count`. An exponential histogram is one native histogram ([`native`]). Smallest, largest, and exemplars of gauges have
-//! no place in Prometheus.
+//! [`parts`] says which series there are; an exponential histogram is one native histogram ([`native`]). All samples that are
+//! told of a stream at once, its birth or its end besides its value, go into one series message, in order.
 //!
 //! Pure.
 
 mod exemplars;
 mod native;
+mod parts;
 
-use shardset_model::{Exemplar, HistogramPoint, SummaryPoint, Value};
+use shardset_model::{Exemplar, Value};
 use thiserror::Error;
 
 use crate::batch::Batch;
+use crate::number::push_bound;
 use crate::prompb::{NORMAL_NAN, STALE, put_label, put_message, put_sample};
-use crate::{Family, FamilyType, Form, Labels, Sample};
+use crate::{Family, FamilyType, Form, Labels, Moment, Sample};
 
-pub(crate) use self::exemplars::{ExemplarLabels, newest};
+pub(crate) use self::exemplars::ExemplarLabels;
+use self::exemplars::newest;
+pub(crate) use self::parts::{Part, Parts};
 
 const TIMESERIES: u64 = 1;
 
@@ -60,91 +62,40 @@ impl Batch {
         if sample.moments.is_empty() {
             return Ok(());
         }
-        match (family.kind(), sample.value) {
-            (FamilyType::Histogram, Value::Histogram(histogram)) => {
-                Series { batch: self, family, labels, sample }.histogram(histogram);
-            }
-            (FamilyType::NativeHistogram, Value::Exponential(exponential)) => {
-                native::append(self, family, labels, sample, &exponential)?;
-            }
-            (FamilyType::Summary, Value::Summary(summary)) => {
-                Series { batch: self, family, labels, sample }.summary(summary);
-            }
-            (FamilyType::Counter | FamilyType::Gauge | FamilyType::Info, value) => {
-                let number = number(value, sample)?;
-                Series { batch: self, family, labels, sample }.number(number);
-            }
-            _ => return Err(NotEncodable::Mismatch),
+        if let (FamilyType::NativeHistogram, Value::Exponential(point)) = (family.kind(), sample.value) {
+            return native::append(self, family, labels, sample, &point);
         }
+        let only_ended = sample.moments.iter().all(|moment| moment.form == Form::Stale);
+        let value = match sample.value {
+            // The end can be told without a number.
+            Value::Missing if only_ended => Value::Double(0.0),
+            value => value,
+        };
+        let mut bound = String::new();
+        Parts::of(family.kind(), value, sample.exemplars)?.each(|part| {
+            bound.clear();
+            let extra = part.bound.map(|number| {
+                push_bound(&mut bound, number);
+                bound.as_str()
+            });
+            put_message(&mut self.bytes, TIMESERIES, |buf| {
+                put_labels(buf, family, labels, part.suffix, extra);
+                put_samples(buf, part.value, part.exemplar, sample.moments, family);
+            });
+            self.close_series(sample.moments.len());
+        });
         Ok(())
     }
 }
 
-/// A number point's number; there need not be one where only the end of the stream is told.
-fn number(value: Value<'_>, sample: &Sample<'_>) -> Result<f64, NotEncodable> {
-    match value {
-        Value::Int(int) => Ok(int as f64),
-        Value::Double(double) => Ok(double),
-        Value::Missing if sample.moments.iter().all(|moment| moment.form == Form::Stale) => Ok(0.0),
-        _ => Err(NotEncodable::Mismatch),
+/// A sample per moment, and the exemplar where one of them tells the value.
+fn put_samples(buf: &mut Vec<u8>, value: f64, exemplar: Option<&Exemplar<'_>>, moments: &[Moment], family: &Family) {
+    for moment in moments {
+        put_sample(buf, told(value, moment.form), moment.time);
     }
-}
-
-/// One stream on its way into a batch.
-struct Series<'a> {
-    batch: &'a mut Batch,
-    family: &'a Family,
-    labels: &'a Labels,
-    sample: &'a Sample<'a>,
-}
-
-impl Series<'_> {
-    fn number(&mut self, number: f64) {
-        let exemplar = match self.family.kind() {
-            FamilyType::Counter => newest(self.sample.exemplars, f64::NEG_INFINITY, f64::INFINITY),
-            _ => None,
-        };
-        self.put("", None, number, exemplar);
-    }
-
-    fn histogram(&mut self, histogram: HistogramPoint<'_>) {
-        let mut below = 0;
-        let mut lower = f64::NEG_INFINITY;
-        for (&bound, &count) in histogram.bounds.iter().zip(histogram.counts) {
-            below += count;
-            self.put("_bucket", Some(&bound.to_string()), below as f64, newest(self.sample.exemplars, lower, bound));
-            lower = bound;
-        }
-        let highest = newest(self.sample.exemplars, lower, f64::INFINITY);
-        self.put("_bucket", Some("+Inf"), histogram.count as f64, highest);
-        if let Some(sum) = histogram.sum {
-            self.put("_sum", None, sum, None);
-        }
-        self.put("_count", None, histogram.count as f64, None);
-    }
-
-    fn summary(&mut self, summary: SummaryPoint<'_>) {
-        for quantile in summary.quantiles {
-            self.put("", Some(&quantile.quantile.to_string()), quantile.value, None);
-        }
-        self.put("_sum", None, summary.sum, None);
-        self.put("_count", None, summary.count as f64, None);
-    }
-
-    /// One series: the family's name with `suffix`, the extra label where there is one, a sample per moment.
-    fn put(&mut self, suffix: &str, extra: Option<&str>, value: f64, exemplar: Option<&Exemplar<'_>>) {
-        let Self { batch, family, labels, sample } = self;
-        put_message(&mut batch.bytes, TIMESERIES, |buf| {
-            put_labels(buf, family, labels, suffix, extra);
-            for moment in sample.moments {
-                put_sample(buf, told(value, moment.form), moment.time);
-            }
-            let tells_value = sample.moments.iter().any(|moment| moment.form == Form::Value);
-            if let Some(exemplar) = exemplar.filter(|_| tells_value) {
-                exemplars::put(buf, exemplar, family.naming());
-            }
-        });
-        batch.close_series(sample.moments.len());
+    let tells_value = moments.iter().any(|moment| moment.form == Form::Value);
+    if let Some(exemplar) = exemplar.filter(|_| tells_value) {
+        exemplars::put(buf, exemplar, family.naming());
     }
 }
 

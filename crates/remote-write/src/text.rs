@@ -17,10 +17,10 @@
 mod exponential;
 mod line;
 
-use shardset_model::{Exemplar, HistogramPoint, SummaryPoint, Value};
+use shardset_model::{Exemplar, HistogramPoint, Value};
 
 use self::line::{Line, escape_help, put_family_name};
-use crate::series::newest;
+use crate::series::{Part, Parts};
 use crate::{Family, FamilyType, Labels, NotEncodable};
 
 /// One of the two text formats.
@@ -104,18 +104,18 @@ impl Exposition {
         value: Value<'_>,
         exemplars: &[Exemplar<'_>],
     ) -> Result<(), NotEncodable> {
-        let fits = matches!(
-            (family.kind(), value),
-            (FamilyType::Counter | FamilyType::Gauge | FamilyType::Info, Value::Int(_) | Value::Double(_))
-                | (FamilyType::Histogram, Value::Histogram(_))
-                | (FamilyType::NativeHistogram, Value::Exponential(_))
-                | (FamilyType::Summary, Value::Summary(_))
-        );
-        if !fits {
-            return Err(NotEncodable::Mismatch);
+        if let (FamilyType::NativeHistogram, Value::Exponential(point)) = (family.kind(), value) {
+            let (bounds, counts) = exponential::buckets(&point);
+            let (count, sum, min, max) = (point.count, point.sum, point.min, point.max);
+            let classic = HistogramPoint { count, sum, min, max, bounds: &bounds, counts: &counts };
+            return self.put(family, labels, Parts::of(FamilyType::Histogram, Value::Histogram(classic), exemplars)?);
         }
+        self.put(family, labels, Parts::of(family.kind(), value, exemplars)?)
+    }
+
+    fn put(&mut self, family: &Family, labels: &Labels, parts: Parts<'_>) -> Result<(), NotEncodable> {
         self.open(family)?;
-        Stream { exposition: self, family, labels, exemplars }.put(value);
+        parts.each(|part| self.put_line(family, labels, &part));
         Ok(())
     }
 
@@ -144,6 +144,19 @@ impl Exposition {
         }
     }
 
+    fn put_line(&mut self, family: &Family, labels: &Labels, part: &Part<'_>) {
+        let mut line = Line::begin(&mut self.text, self.format, family.name(), part.suffix);
+        labels.iter().for_each(|(name, value)| line.label(name, value));
+        if let Some(bound) = part.bound {
+            line.bound(family.kind().extra_label(), bound);
+        }
+        line.value(part.value);
+        if let Some(exemplar) = part.exemplar {
+            line.exemplar(exemplar, family.naming());
+        }
+        line.end();
+    }
+
     fn put_head_line(&mut self, what: &str, name: &str, told: &str) {
         self.text.push_str("# ");
         self.text.push_str(what);
@@ -169,77 +182,6 @@ fn head(format: TextFormat, family: &Family) -> (&str, &'static str) {
             without("_total").map_or((name, "unknown"), |n| (n, "counter"))
         }
         (FamilyType::Info, TextFormat::OpenMetrics) => without("_info").map_or((name, "gauge"), |n| (n, "info")),
-    }
-}
-
-/// One stream on its way into the text.
-struct Stream<'a> {
-    exposition: &'a mut Exposition,
-    family: &'a Family,
-    labels: &'a Labels,
-    exemplars: &'a [Exemplar<'a>],
-}
-
-impl Stream<'_> {
-    fn put(&mut self, value: Value<'_>) {
-        match value {
-            Value::Int(int) => self.number(int as f64),
-            Value::Double(double) => self.number(double),
-            Value::Histogram(histogram) => self.histogram(histogram),
-            Value::Exponential(point) => {
-                let (bounds, counts) = exponential::buckets(&point);
-                let (count, sum, min, max) = (point.count, point.sum, point.min, point.max);
-                self.histogram(HistogramPoint { count, sum, min, max, bounds: &bounds, counts: &counts });
-            }
-            Value::Summary(summary) => self.summary(summary),
-            Value::Missing => {}
-        }
-    }
-
-    fn number(&mut self, number: f64) {
-        let exemplar = match self.family.kind() {
-            FamilyType::Counter => newest(self.exemplars, f64::NEG_INFINITY, f64::INFINITY),
-            _ => None,
-        };
-        self.line("", None, number, exemplar);
-    }
-
-    fn histogram(&mut self, histogram: HistogramPoint<'_>) {
-        let mut below = 0;
-        let mut lower = f64::NEG_INFINITY;
-        for (&bound, &count) in histogram.bounds.iter().zip(histogram.counts) {
-            below += count;
-            self.line("_bucket", Some(bound), below as f64, newest(self.exemplars, lower, bound));
-            lower = bound;
-        }
-        let highest = newest(self.exemplars, lower, f64::INFINITY);
-        self.line("_bucket", Some(f64::INFINITY), histogram.count as f64, highest);
-        if let Some(sum) = histogram.sum {
-            self.line("_sum", None, sum, None);
-        }
-        self.line("_count", None, histogram.count as f64, None);
-    }
-
-    fn summary(&mut self, summary: SummaryPoint<'_>) {
-        for quantile in summary.quantiles {
-            self.line("", Some(quantile.quantile), quantile.value, None);
-        }
-        self.line("_sum", None, summary.sum, None);
-        self.line("_count", None, summary.count as f64, None);
-    }
-
-    fn line(&mut self, suffix: &str, extra: Option<f64>, value: f64, exemplar: Option<&Exemplar<'_>>) {
-        let format = self.exposition.format;
-        let mut line = Line::begin(&mut self.exposition.text, format, self.family.name(), suffix);
-        self.labels.iter().for_each(|(name, value)| line.label(name, value));
-        if let Some(bound) = extra {
-            line.number_label(self.family.kind().extra_label(), bound);
-        }
-        line.value(value);
-        if let Some(exemplar) = exemplar.filter(|_| format == TextFormat::OpenMetrics) {
-            line.exemplar(exemplar, self.family.naming());
-        }
-        line.end();
     }
 }
 

@@ -135,6 +135,16 @@ fn a_histogram_without_sum_or_buckets_has_no_series_for_them() {
 }
 
 #[test]
+fn a_bound_of_infinity_is_the_last_bucket() {
+    let latency = stream("latency", "s", HISTOGRAM, &[]);
+    let spelt = HistogramPoint { bounds: &[1.0, f64::INFINITY], counts: &[3, 6, 0], ..LATENCY };
+    assert_eq!(
+        all_told(&append(&latency, Value::Histogram(spelt), &NOW, &[]))[..2],
+        ["__name__=latency_seconds_bucket job=api le=1: 3@0", "__name__=latency_seconds_bucket job=api le=+Inf: 9@0"]
+    );
+}
+
+#[test]
 fn zero_and_end_are_told_by_every_series_of_a_histogram() {
     let latency = stream("latency", "s", HISTOGRAM, &[]);
     let moments = [Moment::zero(T.minus_millis(2)), Moment::value(T.minus_millis(1)), Moment::stale(T)];

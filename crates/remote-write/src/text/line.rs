@@ -9,10 +9,8 @@ use shardset_model::Exemplar;
 
 use super::TextFormat;
 use crate::labels::LabelNaming;
+use crate::number::{push_bound, push_value};
 use crate::series::ExemplarLabels;
-
-/// Values of smaller or larger magnitude are written with an exponent.
-const PLAIN: std::ops::Range<f64> = 1e-6..1e21;
 
 /// A line that has begun.
 pub(super) struct Line<'a> {
@@ -45,9 +43,9 @@ impl<'a> Line<'a> {
     }
 
     /// A label whose value is a bound. OpenMetrics wants it to look like a float: `1.0`.
-    pub(super) fn number_label(&mut self, name: &str, value: f64) {
+    pub(super) fn bound(&mut self, name: &str, bound: f64) {
         let mut number = String::new();
-        push_number(&mut number, value);
+        push_bound(&mut number, bound);
         if self.format == TextFormat::OpenMetrics && number.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
             number.push_str(".0");
         }
@@ -58,17 +56,21 @@ impl<'a> Line<'a> {
         // A name in quotes stands inside the braces, so they are open even where no label came.
         let braces_are_open = self.before_label == ",";
         self.text.push_str(if braces_are_open { "} " } else { " " });
-        push_number(self.text, value);
+        push_value(self.text, value);
     }
 
+    /// An exemplar, which Prometheus text has no place for.
     pub(super) fn exemplar(&mut self, exemplar: &Exemplar<'_>, naming: LabelNaming) {
+        if self.format == TextFormat::Prometheus {
+            return;
+        }
         self.text.push_str(" # {");
         for (at, (name, value)) in ExemplarLabels::of(exemplar, naming).iter().enumerate() {
             self.text.push_str(if at == 0 { "" } else { "," });
             push_label(self.text, name, value);
         }
         self.text.push_str("} ");
-        push_number(self.text, exemplar.value);
+        push_value(self.text, exemplar.value);
         let millis = exemplar.time.millis().0;
         if millis != 0 {
             write!(self.text, " {}.{:03}", millis / 1000, millis % 1000).expect("a String takes everything");
@@ -129,47 +131,6 @@ fn push_escaped(text: &mut String, value: &str) {
             '\n' => text.push_str("\\n"),
             '"' => text.push_str("\\\""),
             c => text.push(c),
-        }
-    }
-}
-
-/// The shortest decimal that reads back as the same number.
-fn push_number(text: &mut String, value: f64) {
-    let written = if value.is_nan() {
-        write!(text, "NaN")
-    } else if value.is_infinite() {
-        write!(text, "{}", if value > 0.0 { "+Inf" } else { "-Inf" })
-    } else if value == 0.0 || PLAIN.contains(&value.abs()) {
-        write!(text, "{value}")
-    } else {
-        write!(text, "{value:e}")
-    };
-    written.expect("a String takes everything");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::push_number;
-
-    #[test]
-    fn numbers_are_as_short_as_they_can_be() {
-        let table = [
-            (0.0, "0"),
-            (-1.5, "-1.5"),
-            (120.0, "120"),
-            (0.1 + 0.2, "0.30000000000000004"),
-            (1e20, "100000000000000000000"),
-            (1e21, "1e21"),
-            (2.5e-7, "2.5e-7"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NEG_INFINITY, "-Inf"),
-            (f64::NAN, "NaN"),
-        ];
-        for (number, expected) in table {
-            let mut text = String::new();
-            push_number(&mut text, number);
-            assert_eq!(text, expected);
-            assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(number.to_bits()), "{text} reads back");
         }
     }
 }

@@ -14,6 +14,7 @@
 pub mod attributes;
 mod check;
 pub mod identity;
+pub mod json;
 mod malformed;
 #[cfg(test)]
 mod oracle;

@@ -62,14 +62,14 @@ pub struct MapRef<'a>(&'a [u8]);
 impl<'a> ArrayRef<'a> {
     /// The values, in their order.
     pub fn values(&self) -> impl Iterator<Item = AnyValue<'a>> + use<'a> {
-        messages(self.0).map(AnyValue::of)
+        Reader::new(self.0).messages(1).map(AnyValue::of)
     }
 }
 
 impl<'a> MapRef<'a> {
     /// The entries, in their order.
     pub fn entries(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        messages(self.0).map(Attribute::of)
+        Reader::new(self.0).messages(1).map(Attribute::of)
     }
 }
 
@@ -120,11 +120,6 @@ impl<'a> Attribute<'a> {
         }
         attribute
     }
-}
-
-/// The messages in field 1.
-fn messages(bytes: &[u8]) -> impl Iterator<Item = Reader<'_>> {
-    Reader::new(bytes).checked().filter(|field| field.number == 1).filter_map(|field| field.message())
 }
 
 #[cfg(test)]

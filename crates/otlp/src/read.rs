@@ -12,7 +12,7 @@ use shardset_model::{Context, Point};
 use crate::identity::ContextDigest;
 use crate::malformed::Malformed;
 use crate::scan::Scanned;
-use crate::walk::{Child, Metric, Place, RESOURCE_ATTRIBUTES, Resource, SCOPE_ATTRIBUTES, Scope, Visit, Walk};
+use crate::walk::{Child, Metric, Place, RESOURCE_ATTRIBUTES, Resource, SCOPE_ATTRIBUTES, Scope, Visit, Walk, is_data};
 use crate::wire::{Reader, put_varint, varint_len};
 
 mod values;
@@ -67,6 +67,14 @@ pub fn check(request: &[u8], scratch: &mut Scratch) -> Result<Contents, Malforme
         Ok(resources) => Ok(Contents { resources, points: visitor.points }),
         Err(flaw) => Err(Malformed::new(request, flaw)),
     }
+}
+
+/// Counts the points of a request that will not be read, whatever else is wrong with it: those that can be found before a
+/// flaw in their surroundings. Looks into no point, so it costs a few nanoseconds each.
+pub fn count_points(request: &[u8]) -> u64 {
+    let scopes = Reader::new(request).messages(1).flat_map(|resource| resource.messages(2));
+    let data = scopes.flat_map(|scope| scope.messages(2)).flat_map(Reader::checked).filter(is_data);
+    data.filter_map(|data| data.message()).map(|data| data.messages(1).count() as u64).sum()
 }
 
 /// A point, and what its stream is made of.
@@ -134,10 +142,9 @@ impl AttributesRef<'_> {
 
 /// The attributes in field `number` of a checked message, as frames.
 fn frames(message: Reader<'_>, number: u32) -> Box<[u8]> {
-    let key_values = || message.checked().filter(|field| field.number == number).filter_map(|field| field.message());
-    let length = key_values().map(|body| varint_len(body.bytes().len() as u64) + body.bytes().len()).sum();
+    let length = message.messages(number).map(|body| varint_len(body.bytes().len() as u64) + body.bytes().len()).sum();
     let mut frames = Vec::with_capacity(length);
-    key_values().for_each(|body| put_frame(body, &mut frames));
+    message.messages(number).for_each(|body| put_frame(body, &mut frames));
     frames.into_boxed_slice()
 }
 

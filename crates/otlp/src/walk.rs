@@ -182,6 +182,11 @@ pub(crate) const SCOPE_ATTRIBUTES: u32 = 3;
 /// The fields of a metric that hold its data: gauge, sum, histogram, exponential histogram, summary.
 const DATA: u32 = 1 << 5 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 11;
 
+/// Whether a field of a metric holds its data.
+pub(crate) fn is_data(field: &Field<'_>) -> bool {
+    field.number < 32 && DATA >> field.number & 1 == 1
+}
+
 impl Walk {
     /// Visits every point of `request` in order. Returns the number of its `ResourceMetrics`.
     pub(crate) fn run(&mut self, request: &[u8], visitor: &mut impl Visit) -> Result<u32, Flaw> {
@@ -345,10 +350,6 @@ impl<'a> Metric<'a> {
 
 fn attribute_sum(message: Reader<'_>, attributes: u32) -> AttributeSum {
     let mut sum = AttributeSum::default();
-    for field in message.checked() {
-        if let (true, Some(key_value)) = (field.number == attributes, field.message()) {
-            sum.add(key_value.bytes());
-        }
-    }
+    message.messages(attributes).for_each(|key_value| sum.add(key_value.bytes()));
     sum
 }

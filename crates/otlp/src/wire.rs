@@ -120,6 +120,11 @@ impl<'a> Reader<'a> {
         std::iter::from_fn(move || self.field().ok().flatten())
     }
 
+    /// The messages in field `number` of bytes that were checked before.
+    pub(crate) fn messages(self, number: u32) -> impl Iterator<Item = Self> {
+        self.checked().filter(move |field| field.number == number).filter_map(|field| field.message())
+    }
+
     /// The next varint.
     #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use proptest::prelude::*;
 use prost::Message as _;
 
-use super::{Contents, Scratch, check, read};
+use super::{Contents, Scratch, check, count_points, read};
 use crate::oracle::{Random, by_prost, by_read, requests, rewrite};
 use crate::schema::REQUEST;
 use crate::wire::Fault;
@@ -16,6 +16,7 @@ fn is_taken(bytes: &[u8]) -> bool {
         (Ok(contents), Ok(request)) => {
             let expected = by_prost(&request);
             assert_eq!(contents.points, expected.len() as u64);
+            assert_eq!(count_points(bytes), contents.points);
             assert_eq!(contents.resources as usize, request.resource_metrics.len());
             assert_eq!(by_read(bytes), expected);
             true
@@ -90,6 +91,15 @@ proptest! {
         let whole = (0..=bytes.len()).filter(|&end| is_taken(&bytes[..end])).count();
         prop_assert!(whole >= 1, "the empty request is one");
     }
+}
+
+#[test]
+fn points_of_a_request_that_is_refused_can_be_counted() {
+    // Two gauges of two points each; the first point has a wrong type of field, the request ends within a last resource.
+    let metric = [0x12, 8, 0x2a, 6, 0x0a, 2, 0x38, 1, 0x0a, 0];
+    let request = [&[0x0a, 22, 0x12, 20][..], &metric, &metric, &[0x0a, 9, 0x12]].concat();
+    assert!(check(&request, &mut Scratch::new()).is_err());
+    assert_eq!(count_points(&request), 4);
 }
 
 #[test]

@@ -82,6 +82,16 @@ impl Shardset {
         format!("http://{address}{path}")
     }
 
+    /// Sends an OTLP/JSON request.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub async fn send_json(&self, body: String) -> anyhow::Result<reqwest::Response> {
+        let request = reqwest::Client::new().post(Self::url(self.http, "/v1/metrics"));
+        Ok(request.header("content-type", "application/json").body(body).send().await?)
+    }
+
     /// The series that it shows to a scrape.
     ///
     /// # Errors
@@ -132,6 +142,16 @@ pub fn load(to: &Shardset, verify: &str, flags: &[&str], folder: &Path) -> anyho
     let mut command = Command::new(binary()?);
     command.args(all);
     Running::start("load", command, folder)
+}
+
+/// Flags of a load whose clients misbehave: requests sent twice, raced, abandoned, packed; every kind of delta.
+#[rustfmt::skip]
+pub fn mischief<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let flags = [
+        "--send-twice", "0.05", "--race", "0.05", "--abandon", "0.05", "--gzip", "0.3", "--interval", "500ms",
+        "--histograms", "0.05", "--exponential", "0.05", "--up-down", "0.05",
+    ];
+    flags.iter().chain(more).copied().collect()
 }
 
 /// Runs the binary to its end; its status and all it wrote.

@@ -3,6 +3,7 @@
 //! A folder counts once it carries the mark that is written last, so that a build broken off half-way is never taken for a
 //! tool. Changing a pin makes a new folder; old ones are the user's to delete.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,18 @@ impl Cache {
         }
         Ok(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&all)))
     }
+}
+
+/// Names (without the extension) of the files in a folder that have this extension, sorted.
+pub(crate) fn names(folder: &Path, extension: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(names)
 }
 
 #[cfg(test)]

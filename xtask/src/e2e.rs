@@ -3,33 +3,72 @@
 //! The binary is the one of the dev profile: it shares its build with the unit tests, and its overflow checks and debug
 //! assertions are on, which is what a test wants. Where a tool is to be found goes down in the environment.
 
+use std::path::{Path, PathBuf};
+
 use crate::cache::Cache;
 use crate::report::Report;
 use crate::suite::cargo;
-use crate::tools;
+use crate::{cache, tools};
+
+/// The tools, and the variables that tell the tests where each is.
+struct Tools {
+    prometheus: Option<PathBuf>,
+    javascript: Option<PathBuf>,
+    python: Option<PathBuf>,
+}
 
 /// Runs all test files of `e2e/`, or the one called `only`.
 pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>) -> anyhow::Result<()> {
     if !report.check("shardset for end-to-end tests", cargo(&["build", "--package", "shardset"])) {
         return Ok(());
     }
-    let prometheus = tools::prometheus(cache, report)?;
-    let javascript = tools::javascript(cache, report)?;
-    let python = tools::python(cache, report)?;
-    let mut tests = cargo(&["test", "--package", "shardset-e2e"]);
-    tests.args(only.map_or(vec![], |name| vec!["--test", name]));
-    let mut skipped = Vec::new();
-    for (variable, what, tool) in [
-        ("SHARDSET_E2E_PROMETHEUS", "prometheus", prometheus),
-        ("SHARDSET_E2E_NODE_MODULES", "javascript", javascript),
-        ("SHARDSET_E2E_PYTHON", "python", python),
-    ] {
-        match tool {
-            Some(path) => _ = tests.env(variable, path),
-            None => skipped.extend(["--skip", what]),
-        }
+    let tools = Tools {
+        prometheus: tools::prometheus(cache, report)?,
+        javascript: tools::javascript(cache, report)?,
+        python: tools::python(cache, report)?,
+    };
+    let mut tests = cargo(&["test", "--package", "shardset-e2e", "--no-fail-fast"]);
+    let files = cache::names(&cache.in_clone("e2e/tests"), "rs")?;
+    for file in files.iter().filter(|file| only.is_none_or(|only| only == *file) && tools.suffice_for(file)) {
+        tests.args(["--test", file]);
     }
-    tests.arg("--").args(skipped);
+    tests.envs(tools.variables());
     report.tests("end-to-end tests", tests);
     Ok(())
+}
+
+impl Tools {
+    /// Whether what a test file needs is there; the first word of its name says what that is. What is not was reported.
+    fn suffice_for(&self, file: &str) -> bool {
+        let needed: &[&Option<PathBuf>] = match file.split('_').next() {
+            Some("javascript") => &[&self.prometheus, &self.javascript],
+            Some("python") => &[&self.prometheus, &self.python],
+            Some("prometheus") => &[&self.prometheus],
+            _ => &[],
+        };
+        needed.iter().all(|tool| tool.is_some())
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let all = [
+            ("SHARDSET_E2E_PROMETHEUS", &self.prometheus),
+            ("SHARDSET_E2E_NODE_MODULES", &self.javascript),
+            ("SHARDSET_E2E_PYTHON", &self.python),
+        ];
+        all.into_iter().filter_map(|(variable, tool)| Some((variable, tool.as_deref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_file_runs_where_its_tools_are() {
+        let tools = Tools { prometheus: Some(PathBuf::new()), javascript: None, python: Some(PathBuf::new()) };
+        assert!(tools.suffice_for("python_sdk") && tools.suffice_for("prometheus_backend"));
+        assert!(!tools.suffice_for("javascript_sdk"));
+        let none = Tools { prometheus: None, ..tools };
+        assert!(none.suffice_for("hostile_input") && !none.suffice_for("python_sdk"));
+    }
 }

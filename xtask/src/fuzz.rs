@@ -4,14 +4,11 @@
 //! compiler has. An address sanitizer would need a nightly one, and finds nothing in code that forbids `unsafe`. What was
 //! found interesting stays in the cache, so that every run begins where the last one ended.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context;
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::report::Report;
 use crate::suite::cargo;
 
@@ -27,7 +24,7 @@ const INPUT_SECONDS: u32 = 10;
 
 /// Builds the targets and runs each for `seconds`.
 pub(crate) fn run(cache: &Cache, report: &mut Report, seconds: u32) -> anyhow::Result<()> {
-    let targets = targets(&cache.in_clone("fuzz/fuzz_targets"))?;
+    let targets = cache::names(&cache.in_clone("fuzz/fuzz_targets"), "rs")?;
     let folder = cache.growing("fuzz/target")?;
     // With a target named, the flags do not reach build scripts and macros, which have no libFuzzer to link.
     let host = host()?;
@@ -46,19 +43,6 @@ pub(crate) fn run(cache: &Cache, report: &mut Report, seconds: u32) -> anyhow::R
         report.check(&format!("fuzz {target} for {seconds} s"), fuzz);
     }
     Ok(())
-}
-
-/// Names of the targets, sorted.
-fn targets(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
-    let mut names = BTreeSet::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
-        }
-    }
-    Ok(names)
 }
 
 /// The triple of the machine that compiles.

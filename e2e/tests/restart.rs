@@ -1,0 +1,94 @@
+//! Stops and starts of shardset, and clients that die.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use shardset_e2e::otlp::{self, Delta};
+use shardset_e2e::shardset::{PATIENCE, Shardset, load};
+use shardset_e2e::wait;
+
+async fn shows(shardset: &Shardset, metric: &str, total: f64) -> anyhow::Result<()> {
+    wait::until(metric, PATIENCE, async || {
+        let shown = shardset.series().await?.values(metric, &[]);
+        ensure!(shown == [total], "shown: {shown:?}, expected: {total}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn totals_and_the_memory_of_counted_points_outlive_a_stop() -> anyhow::Result<()> {
+    let mut shardset = Shardset::start(&["--export-interval", "200ms"]).await?;
+    let now = otlp::now();
+    let first = otlp::request(&[Delta { metric: "kept", who: "a", start: now - 2000, time: now - 1000, value: 5.0 }]);
+    ensure!(shardset.send_json(first.clone()).await?.status().is_success());
+    // Stopped at once: what was acknowledged is not exported yet.
+    shardset.stop().await?;
+    shardset.start_again().await?;
+    shows(&shardset, "kept_total", 5.0).await?;
+
+    let second = otlp::request(&[Delta { metric: "kept", who: "a", start: now - 1000, time: now, value: 2.0 }]);
+    for request in [first, second] {
+        ensure!(shardset.send_json(request).await?.status().is_success());
+    }
+    shows(&shardset, "kept_total", 7.0).await
+}
+
+#[tokio::test]
+async fn a_stop_under_load_and_a_start_lose_nothing_and_count_nothing_twice() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut shardset = Shardset::start(&["--export-interval", "500ms", "--stop-grace", "2s"]).await?;
+    let scrape = Shardset::url(shardset.scrape, "/metrics");
+    let flags = [
+        "--duration",
+        "15s",
+        "--rate",
+        "1000",
+        "--interval",
+        "1s",
+        "--send-twice",
+        "0.05",
+        "--patience",
+        "30s",
+        "--attempts",
+        "60",
+        "--seed",
+        "5",
+    ];
+    let running = load(&shardset, &scrape, &flags, folder.path())?;
+    for _ in 0..2 {
+        let before = received(&shardset).await?;
+        wait::until("load arrives", PATIENCE, async || {
+            ensure!(received(&shardset).await? > before + 1000.0, "too little so far");
+            Ok(())
+        })
+        .await?;
+        shardset.stop().await?;
+        shardset.start_again().await?;
+    }
+    running.succeed(Duration::from_secs(150)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_killed_in_mid_request_harm_nobody() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut shardset = Shardset::start(&["--export-interval", "500ms"]).await?;
+    let scrape = Shardset::url(shardset.scrape, "/metrics");
+    let flags = ["--duration", "60s", "--rate", "2000", "--interval", "1s", "--seed", "6"];
+    let mut killed = load(&shardset, &scrape, &flags, folder.path())?;
+    wait::until("load arrives", PATIENCE, async || {
+        ensure!(received(&shardset).await? > 2000.0, "too little so far");
+        Ok(())
+    })
+    .await?;
+    killed.kill()?;
+    shardset.is_well().await?;
+    let flags = ["--points", "2000", "--interval", "500ms", "--sessions", "50", "--seed", "7"];
+    load(&shardset, &scrape, &flags, folder.path())?.succeed(Duration::from_secs(90)).await?;
+    Ok(())
+}
+
+async fn received(shardset: &Shardset) -> anyhow::Result<f64> {
+    Ok(shardset.own_metrics().await?.sum("shardset_gateway_points_received_total", &[]))
+}

@@ -9,10 +9,9 @@
 
 use shardset_model::{Context, Point};
 
-use crate::identity::ContextDigest;
 use crate::malformed::Malformed;
 use crate::scan::Scanned;
-use crate::walk::{Child, Metric, Place, RESOURCE_ATTRIBUTES, Resource, SCOPE_ATTRIBUTES, Scope, Visit, Walk, is_data};
+use crate::walk::{Child, Place, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, Visit, Walk, is_data};
 use crate::wire::{Reader, put_varint, varint_len};
 
 mod values;
@@ -93,35 +92,33 @@ pub struct PointRef<'a> {
 /// A resource, a scope and a metric, as bytes of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct ContextRef<'a> {
-    digest: ContextDigest,
-    resource: Resource<'a>,
-    scope: Scope<'a>,
-    metric: Metric<'a>,
+    place: &'a Place<'a>,
 }
 
 impl<'a> ContextRef<'a> {
     /// Names this context: the same 128 bits for the same resource, scope and metric in every request. To intern
-    /// contexts by; see [`ContextDigest`].
+    /// contexts by; see [`crate::identity::ContextDigest`].
     pub fn digest(&self) -> u128 {
-        self.digest.get()
+        self.place.digest.get()
     }
 
     /// The metric's name.
     pub fn metric_name(&self) -> &'a str {
-        self.metric.name
+        self.place.metric.name
     }
 
     /// The context, copied out of the request.
     pub fn to_context(&self) -> Context {
+        let Place { resource, scope, metric, .. } = self.place;
         Context {
-            resource_attributes: frames(self.resource.message, RESOURCE_ATTRIBUTES),
-            scope_name: self.scope.name.into(),
-            scope_version: self.scope.version.into(),
-            scope_attributes: frames(self.scope.message, SCOPE_ATTRIBUTES),
-            name: self.metric.name.into(),
-            unit: self.metric.unit.into(),
-            description: self.metric.description.into(),
-            kind: self.metric.kind,
+            resource_attributes: frames(resource.message, RESOURCE_ATTRIBUTES),
+            scope_name: scope.name.into(),
+            scope_version: scope.version.into(),
+            scope_attributes: frames(scope.message, SCOPE_ATTRIBUTES),
+            name: metric.name.into(),
+            unit: metric.unit.into(),
+            description: metric.description.into(),
+            kind: metric.kind,
         }
     }
 }
@@ -171,12 +168,7 @@ impl<F: FnMut(&PointRef<'_>)> Visit for Reading<'_, F> {
             visit(&PointRef {
                 resource_index: place.resource_index,
                 point,
-                context: ContextRef {
-                    digest: place.digest,
-                    resource: place.resource,
-                    scope: place.scope,
-                    metric: place.metric,
-                },
+                context: ContextRef { place },
                 attributes: AttributesRef { point: scanned.point, number: place.shape.attributes },
             });
         });

@@ -8,7 +8,7 @@
 use crate::check::{Fields, Pair, is_utf8};
 use crate::identity::AttributeSum;
 use crate::schema::{self, Message};
-use crate::wire::{Flaw, Reader};
+use crate::wire::{Field, Flaw, Reader};
 
 /// A kind of point, as far as scanning it goes.
 #[derive(Debug)]
@@ -54,14 +54,14 @@ pub(crate) struct Scanned<'a> {
 }
 
 impl<'a> Scanned<'a> {
-    /// The point in two parts that hold every field but the attributes, or every field where attributes stand between
-    /// others.
-    pub(crate) fn around_attributes(&self) -> [Reader<'a>; 2] {
+    /// Visits every field but the attributes; those as well where they stand between others.
+    #[inline]
+    pub(crate) fn for_each_field(&self, mut visit: impl FnMut(&Field<'a>)) {
         let bytes = self.point.bytes();
-        if self.run.is_whole() {
-            [Reader::new(&bytes[..self.run.first]), Reader::new(&bytes[self.run.last..])]
-        } else {
-            [self.point, Reader::new(&[])]
+        let parts =
+            if self.run.is_whole() { [&bytes[..self.run.first], &bytes[self.run.last..]] } else { [bytes, &[]] };
+        for part in parts {
+            Reader::new(part).checked().for_each(|field| visit(&field));
         }
     }
 }

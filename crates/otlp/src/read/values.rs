@@ -31,13 +31,12 @@ impl Values {
         scanned: &Scanned<'_>,
         visit: impl FnOnce(Point<'_>),
     ) {
-        let fields = scanned.around_attributes();
         let mut header = Header::default();
         let value = match kind {
-            MetricKind::Gauge | MetricKind::Sum { .. } => self.number(fields, &mut header),
-            MetricKind::Histogram { .. } => self.histogram(fields, &mut header),
-            MetricKind::ExponentialHistogram { .. } => self.exponential(fields, &mut header),
-            MetricKind::Summary => self.summary(fields, &mut header),
+            MetricKind::Gauge | MetricKind::Sum { .. } => self.number(scanned, &mut header),
+            MetricKind::Histogram { .. } => self.histogram(scanned, &mut header),
+            MetricKind::ExponentialHistogram { .. } => self.exponential(scanned, &mut header),
+            MetricKind::Summary => self.summary(scanned, &mut header),
         };
         let exemplars: Vec<_> = header.exemplars.iter().map(|parts| parts.exemplar(&header.frames)).collect();
         visit(Point {
@@ -51,55 +50,49 @@ impl Values {
         });
     }
 
-    fn number<'a>(&'a mut self, fields: [Reader<'a>; 2], header: &mut Header<'a>) -> Value<'a> {
+    fn number<'a>(&'a mut self, scanned: &Scanned<'a>, header: &mut Header<'a>) -> Value<'a> {
         let mut value = Value::Missing;
-        for field in fields.into_iter().flat_map(Reader::checked) {
-            match (field.number, field.payload) {
-                (4, Payload::Fixed64(bits)) => value = Value::Double(f64::from_bits(bits)),
-                (6, Payload::Fixed64(bits)) => value = Value::Int(bits as i64),
-                _ => header.read(&field, 8, 5),
-            }
-        }
+        scanned.for_each_field(|field| match (field.number, field.payload) {
+            (4, Payload::Fixed64(bits)) => value = Value::Double(f64::from_bits(bits)),
+            (6, Payload::Fixed64(bits)) => value = Value::Int(bits as i64),
+            _ => header.read(field, 8, 5),
+        });
         value
     }
 
-    fn histogram<'a>(&'a mut self, fields: [Reader<'a>; 2], header: &mut Header<'a>) -> Value<'a> {
+    fn histogram<'a>(&'a mut self, scanned: &Scanned<'a>, header: &mut Header<'a>) -> Value<'a> {
         self.bounds.clear();
         self.counts.clear();
         let mut point = HistogramPoint { count: 0, sum: None, min: None, max: None, bounds: &[], counts: &[] };
-        for field in fields.into_iter().flat_map(Reader::checked) {
-            match (field.number, field.payload) {
-                (4, Payload::Fixed64(count)) => point.count = count,
-                (5, Payload::Fixed64(bits)) => point.sum = Some(f64::from_bits(bits)),
-                (6, payload) => self.counts.extend(fixed64s(payload)),
-                (7, payload) => self.bounds.extend(fixed64s(payload).map(f64::from_bits)),
-                (11, Payload::Fixed64(bits)) => point.min = Some(f64::from_bits(bits)),
-                (12, Payload::Fixed64(bits)) => point.max = Some(f64::from_bits(bits)),
-                _ => header.read(&field, 10, 8),
-            }
-        }
+        scanned.for_each_field(|field| match (field.number, field.payload) {
+            (4, Payload::Fixed64(count)) => point.count = count,
+            (5, Payload::Fixed64(bits)) => point.sum = Some(f64::from_bits(bits)),
+            (6, payload) => extend(&mut self.counts, payload, |bits| bits),
+            (7, payload) => extend(&mut self.bounds, payload, f64::from_bits),
+            (11, Payload::Fixed64(bits)) => point.min = Some(f64::from_bits(bits)),
+            (12, Payload::Fixed64(bits)) => point.max = Some(f64::from_bits(bits)),
+            _ => header.read(field, 10, 8),
+        });
         Value::Histogram(HistogramPoint { bounds: &self.bounds, counts: &self.counts, ..point })
     }
 
-    fn exponential<'a>(&'a mut self, fields: [Reader<'a>; 2], header: &mut Header<'a>) -> Value<'a> {
+    fn exponential<'a>(&'a mut self, scanned: &Scanned<'a>, header: &mut Header<'a>) -> Value<'a> {
         self.counts.clear();
         self.negative.clear();
         let mut point = EMPTY_EXPONENTIAL;
         let (mut positive, mut negative) = (0, 0);
-        for field in fields.into_iter().flat_map(Reader::checked) {
-            match (field.number, field.payload) {
-                (4, Payload::Fixed64(count)) => point.count = count,
-                (5, Payload::Fixed64(bits)) => point.sum = Some(f64::from_bits(bits)),
-                (6, Payload::Varint(value)) => point.scale = zigzag(value),
-                (7, Payload::Fixed64(count)) => point.zero_count = count,
-                (8, Payload::Bytes(message)) => positive = buckets(message, &mut self.counts),
-                (9, Payload::Bytes(message)) => negative = buckets(message, &mut self.negative),
-                (12, Payload::Fixed64(bits)) => point.min = Some(f64::from_bits(bits)),
-                (13, Payload::Fixed64(bits)) => point.max = Some(f64::from_bits(bits)),
-                (14, Payload::Fixed64(bits)) => point.zero_threshold = f64::from_bits(bits),
-                _ => header.read(&field, 10, 11),
-            }
-        }
+        scanned.for_each_field(|field| match (field.number, field.payload) {
+            (4, Payload::Fixed64(count)) => point.count = count,
+            (5, Payload::Fixed64(bits)) => point.sum = Some(f64::from_bits(bits)),
+            (6, Payload::Varint(value)) => point.scale = zigzag(value),
+            (7, Payload::Fixed64(count)) => point.zero_count = count,
+            (8, Payload::Bytes(message)) => positive = buckets(message, &mut self.counts),
+            (9, Payload::Bytes(message)) => negative = buckets(message, &mut self.negative),
+            (12, Payload::Fixed64(bits)) => point.min = Some(f64::from_bits(bits)),
+            (13, Payload::Fixed64(bits)) => point.max = Some(f64::from_bits(bits)),
+            (14, Payload::Fixed64(bits)) => point.zero_threshold = f64::from_bits(bits),
+            _ => header.read(field, 10, 11),
+        });
         Value::Exponential(ExponentialPoint {
             positive: Buckets { offset: positive, counts: &self.counts },
             negative: Buckets { offset: negative, counts: &self.negative },
@@ -107,17 +100,15 @@ impl Values {
         })
     }
 
-    fn summary<'a>(&'a mut self, fields: [Reader<'a>; 2], header: &mut Header<'a>) -> Value<'a> {
+    fn summary<'a>(&'a mut self, scanned: &Scanned<'a>, header: &mut Header<'a>) -> Value<'a> {
         self.quantiles.clear();
         let mut point = SummaryPoint { count: 0, sum: 0.0, quantiles: &[] };
-        for field in fields.into_iter().flat_map(Reader::checked) {
-            match (field.number, field.payload) {
-                (4, Payload::Fixed64(count)) => point.count = count,
-                (5, Payload::Fixed64(bits)) => point.sum = f64::from_bits(bits),
-                (6, Payload::Bytes(message)) => self.quantiles.push(quantile(message)),
-                _ => header.read(&field, 8, NO_EXEMPLARS),
-            }
-        }
+        scanned.for_each_field(|field| match (field.number, field.payload) {
+            (4, Payload::Fixed64(count)) => point.count = count,
+            (5, Payload::Fixed64(bits)) => point.sum = f64::from_bits(bits),
+            (6, Payload::Bytes(message)) => self.quantiles.push(quantile(message)),
+            _ => header.read(field, 8, NO_EXEMPLARS),
+        });
         Value::Summary(SummaryPoint { quantiles: &self.quantiles, ..point })
     }
 }
@@ -230,14 +221,16 @@ fn quantile(message: Reader<'_>) -> Quantile {
     quantile
 }
 
-/// The numbers of a field that is 64 bits wide and repeated: one, or a packed run.
-fn fixed64s(payload: Payload<'_>) -> impl Iterator<Item = u64> {
-    let (one, run): (_, &[u8]) = match payload {
-        Payload::Fixed64(bits) => (Some(bits), &[]),
-        Payload::Bytes(packed) => (None, packed.bytes()),
-        Payload::Varint(_) | Payload::Fixed32 => (None, &[]),
-    };
-    one.into_iter().chain(run.as_chunks().0.iter().map(|chunk| u64::from_le_bytes(*chunk)))
+/// Appends the numbers of a field that is 64 bits wide and repeated: one, or a packed run.
+fn extend<T>(numbers: &mut Vec<T>, payload: Payload<'_>, of_bits: impl Fn(u64) -> T) {
+    match payload {
+        Payload::Fixed64(bits) => numbers.push(of_bits(bits)),
+        Payload::Bytes(packed) => {
+            let (chunks, _) = packed.bytes().as_chunks();
+            numbers.extend(chunks.iter().map(|chunk| of_bits(u64::from_le_bytes(*chunk))));
+        }
+        Payload::Varint(_) | Payload::Fixed32 => {}
+    }
 }
 
 /// A `sint32`.

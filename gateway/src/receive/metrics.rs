@@ -104,7 +104,8 @@ impl ReceiveMetrics {
         let metrics = Self::default();
         let help = "Requests, by protocol and how they ended";
         registry.register("shardset_gateway_requests", help, metrics.requests.clone());
-        let mut add = |name: &str, help: &str, metric: &Family<Port, Counter>| registry.register(name, help, metric.clone());
+        let mut add =
+            |name: &str, help: &str, metric: &Family<Port, Counter>| registry.register(name, help, metric.clone());
         add("shardset_gateway_received_bytes", "Bytes of request bodies as they came in", &metrics.received);
         add("shardset_gateway_taken_bytes", "Bytes of complete requests as plain protobuf", &metrics.taken);
         let help = "Connections closed at once because there were too many";

@@ -95,7 +95,10 @@ fn a_bomb_meets_the_limit_and_takes_no_more_than_that() {
         let budget = Budget::new(2 * MIB as u64);
         let mut output = Buffer::new(budget.open(), MIB);
         let result = decompress(encoding, &bomb, &mut output);
-        assert!(matches!(result, Err(DecompressError::Full(Full::TooLarge { limit: MIB }))), "{encoding:?}: {result:?}");
+        assert!(
+            matches!(result, Err(DecompressError::Full(Full::TooLarge { limit: MIB }))),
+            "{encoding:?}: {result:?}"
+        );
         assert_eq!(budget.used(), MIB as u64);
     }
 }

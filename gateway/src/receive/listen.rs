@@ -1,0 +1,202 @@
+//! Accepts connections, keeps them by the settings, and lets them go.
+//!
+//! One loop for both ports. A connection goes when it is silent from the beginning, when it is old, or when the server
+//! stops; each time by HTTP's own ways (GOAWAY, `Connection: close`), so that requests under way get their answers.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as HttpBody;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::codegen::StdError;
+
+use super::ConnectionSettings;
+use super::metrics::{ProtocolLabel, ReceiveMetrics};
+
+/// What a port does with a request.
+pub(super) trait Serve: Clone + Send + Sync + 'static {
+    /// The body of its responses.
+    type Body: HttpBody<Data = Bytes, Error: Into<StdError>> + Send + 'static;
+    /// What the port counts as.
+    const LABEL: ProtocolLabel;
+
+    fn serve(&self, request: http::Request<Incoming>) -> impl Future<Output = http::Response<Self::Body>> + Send;
+}
+
+/// Which versions of HTTP a port speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Versions {
+    Both,
+    Http2Only,
+}
+
+/// How long to wait when the system gives no more sockets; accepting again at once would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// One port.
+#[derive(Debug)]
+pub(super) struct Port<S> {
+    pub(super) listener: TcpListener,
+    pub(super) service: S,
+    pub(super) versions: Versions,
+    pub(super) settings: ConnectionSettings,
+    pub(super) metrics: ReceiveMetrics,
+}
+
+impl<S: Serve> Port<S> {
+    /// Serves until `stop`, then until all requests have their answers or the grace is over.
+    pub(super) async fn serve(self, stop: CancellationToken) {
+        let Self { listener, service, versions, settings, metrics } = self;
+        let builder = Arc::new(settings.builder(versions));
+        let open = metrics.connections(S::LABEL);
+        let mut connections = JoinSet::new();
+        for number in 0_u64.. {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = connections.join_next() => { report(ended); open.dec(); continue }
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    pause(&error).await;
+                    continue;
+                }
+            };
+            if connections.len() >= settings.connections_max {
+                metrics.connection_refused(S::LABEL);
+                continue;
+            }
+            open.inc();
+            let connection =
+                Connection { builder: Arc::clone(&builder), service: service.clone(), settings: settings.clone() };
+            connections.spawn(connection.attend(stream, settings.age_of(number), stop.clone()));
+        }
+        drop(listener);
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+            open.dec();
+        }
+    }
+}
+
+async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "no connection could be accepted");
+    sleep(ACCEPT_PAUSE).await;
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task failed; its client sees no answer and sends again");
+    }
+}
+
+struct Connection<S> {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    service: S,
+    settings: ConnectionSettings,
+}
+
+impl<S: Serve> Connection<S> {
+    async fn attend(self, stream: TcpStream, age: Duration, stop: CancellationToken) {
+        // Answers are small and a client waits for each: nothing is gained by waiting for more to send.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "the connection was gone before it was served");
+            return;
+        }
+        let used = AtomicBool::new(false);
+        let used_at = Arc::new(used);
+        let seen = Arc::clone(&used_at);
+        let service = service_fn(move |request| {
+            seen.store(true, Ordering::Relaxed);
+            let service = self.service.clone();
+            async move { Ok::<_, Infallible>(service.serve(request).await) }
+        });
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = stays_silent(&used_at, self.settings.first_request_timeout) => None,
+            () = sleep(age) => None,
+            () = stop.cancelled() => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                timeout(self.settings.grace, connection).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error, "a connection broke off");
+        }
+    }
+}
+
+/// Comes back after `patience` if no request has come by then, and never otherwise.
+async fn stays_silent(used: &AtomicBool, patience: Duration) {
+    sleep(patience).await;
+    if used.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl ConnectionSettings {
+    fn builder(&self, versions: Versions) -> auto::Builder<TokioExecutor> {
+        let mut builder = match versions {
+            Versions::Both => auto::Builder::new(TokioExecutor::new()),
+            Versions::Http2Only => auto::Builder::new(TokioExecutor::new()).http2_only(),
+        };
+        let frame = usize::try_from(self.frame_bytes).expect("32 bits fit usize");
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.idle_timeout).max_buf_size(frame);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .adaptive_window(false)
+            .initial_stream_window_size(self.stream_window)
+            .initial_connection_window_size(self.connection_window)
+            .max_concurrent_streams(self.streams_max)
+            .max_frame_size(self.frame_bytes)
+            .max_header_list_size(self.header_bytes)
+            .keep_alive_interval(self.keepalive_interval)
+            .keep_alive_timeout(self.keepalive_timeout);
+        builder
+    }
+
+    /// The age of the n-th connection: `age_max` spread evenly over a tenth either way.
+    fn age_of(&self, number: u64) -> Duration {
+        // Multiples of the golden ratio are the most evenly spread sequence there is, and need no random source.
+        let golden = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let spread = golden as f64 / f64::from(u32::MAX);
+        self.age_max.mul_f64(0.9 + 0.2 * spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConnectionSettings;
+
+    #[test]
+    fn ages_are_spread_over_a_tenth_either_way() {
+        let settings = ConnectionSettings::default();
+        let shares = (0..1000).map(|n| settings.age_of(n).as_secs_f64() / settings.age_max.as_secs_f64());
+        let mut tenths = [0; 10];
+        for share in shares {
+            assert!((0.9..=1.1).contains(&share), "{share}");
+            tenths[(((share - 0.9) * 50.0) as usize).min(9)] += 1;
+        }
+        assert!(tenths.iter().all(|n| (95..=105).contains(n)), "{tenths:?}");
+    }
+}

@@ -1,19 +1,114 @@
 //! The gateway's street: receive → identify, route → deliver → answer. Read this file first.
+//!
+//! At a stop, the order is the street's: no new requests, those under way end, then nothing waits at the mergers any more.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shardset_model::ShardCount;
+use prometheus_client::registry::Registry;
+use shardset_model::{Membership, ShardCount};
 use shardset_placement::RoutingKey;
+use shardset_process::{Condition, Readiness, Tasks};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::Uri;
 
-use crate::deliver::{Deliver, PartAnswer, Refused};
+use crate::deliver::{Deliver, DeliverMetrics, DeliverSettings, Link, PartAnswer, Refused};
 use crate::metrics::{Outcome, PointMetrics, Tally};
-use crate::receive::{Answer, Intake, Request};
+use crate::receive::{Addresses, Answer, BindError, Intake, ReceiveMetrics, ReceiveSettings, Receiver, Request};
 use crate::route::Router;
 
 /// Reasons of refusal that one answer names; the counters have them all.
 const REASONS_NAMED: usize = 5;
+
+/// What a gateway is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// How requests are received.
+    pub receive: ReceiveSettings,
+    /// How they are delivered.
+    pub deliver: DeliverSettings,
+    /// What decides the shard of a point.
+    pub routing_key: RoutingKey,
+    /// The membership it routes by.
+    pub membership: Membership,
+    /// Where each shard's worker is (`http://host:port`), in the order of shards.
+    pub workers: Vec<Uri>,
+}
+
+/// What a gateway counts.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    receive: ReceiveMetrics,
+    points: PointMetrics,
+    deliver: DeliverMetrics,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn register(registry: &mut Registry) -> Self {
+        Self {
+            receive: ReceiveMetrics::register(registry),
+            points: PointMetrics::register(registry),
+            deliver: DeliverMetrics::register(registry),
+        }
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    addresses: Addresses,
+    stop: CancellationToken,
+    serving: TaskTracker,
+    _ready: Condition,
+}
+
+impl Gateway {
+    /// Starts a gateway; it takes requests from now on.
+    ///
+    /// # Errors
+    ///
+    /// Where its settings contradict each other or a port can not be had.
+    pub async fn start(
+        setup: Setup,
+        metrics: &Metrics,
+        tasks: &Tasks,
+        readiness: &Readiness,
+    ) -> Result<Self, BindError> {
+        let Setup { receive, deliver, routing_key, membership, workers } = setup;
+        let links = workers.into_iter().map(|worker| Link::new(worker, membership)).collect();
+        let deliver = Deliver::start(links, deliver, &metrics.deliver, tasks);
+        let pipeline = Pipeline::new(routing_key, membership.shards(), deliver, metrics.points.clone());
+        let receiver = Receiver::bind(receive, pipeline, metrics.receive.clone()).await?;
+        let (addresses, stop, serving) = (receiver.addresses(), CancellationToken::new(), TaskTracker::new());
+        let until = stop.clone();
+        tasks.spawn(
+            "gateway",
+            serving.track_future(async move {
+                receiver.serve(until).await;
+                Ok::<(), Infallible>(())
+            }),
+        );
+        let ready = readiness.condition("gateway");
+        ready.set(true);
+        Ok(Self { addresses, stop, serving, _ready: ready })
+    }
+
+    /// Where it takes requests.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Takes no more requests, and waits until those under way are answered.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.serving.close();
+        self.serving.wait().await;
+    }
+}
 
 /// The stages behind the receiver, under one membership. Clones share them.
 #[derive(Clone, Debug)]

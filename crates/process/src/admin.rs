@@ -5,6 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -47,7 +48,26 @@ impl Admin {
     ///
     /// Where the listener fails.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-        axum::serve(listener, self.router()).with_graceful_shutdown(stop.cancelled_owned()).await
+        serve(self.router(), listener, stop).await
+    }
+}
+
+/// How long a request of a stopping server may take: a scrape that nobody reads must not keep the process.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// Serves `router` on `listener` until `stop`.
+///
+/// # Errors
+///
+/// Where the listener fails.
+pub async fn serve(router: Router, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+    let over = async {
+        stop.cancelled().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()) => served,
+        () = over => Ok(()),
     }
 }
 

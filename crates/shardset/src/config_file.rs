@@ -68,7 +68,9 @@ impl ConfigFile {
 
 /// `--config` itself would be a file that includes files.
 fn settings(verb: &Command) -> impl Iterator<Item = &str> {
-    verb.get_arguments().filter_map(|argument| argument.get_long()).filter(|name| !["config", "help", "version"].contains(name))
+    verb.get_arguments()
+        .filter_map(|argument| argument.get_long())
+        .filter(|name| !["config", "help", "version"].contains(name))
 }
 
 fn is_setting(verb: &Command, key: &str) -> bool {
@@ -118,7 +120,8 @@ mod tests {
 
     #[test]
     fn keys_are_the_names_of_the_flags() {
-        let file = parse("workers = 5\nexport-interval = \"5s\"\nexternal-label = [\"a=b\", \"c=d\"]").expect("it is fine");
+        let file =
+            parse("workers = 5\nexport-interval = \"5s\"\nexternal-label = [\"a=b\", \"c=d\"]").expect("it is fine");
         assert_eq!(file.flags, ["--workers=5", "--export-interval=5s", "--external-label=a=b", "--external-label=c=d"]);
     }
 
@@ -135,7 +138,8 @@ mod tests {
     fn a_destination_is_a_url_or_a_table() {
         let file = parse("remote-write = [\"http://a/\"]").expect("a URL");
         assert_eq!(file.remote_write.len(), 1);
-        let file = parse("[[remote-write]]\nurl = \"http://a/\"\nheaders = { X-Scope-OrgID = \"t\" }").expect("a table");
+        let file =
+            parse("[[remote-write]]\nurl = \"http://a/\"\nheaders = { X-Scope-OrgID = \"t\" }").expect("a table");
         assert_eq!(file.remote_write.len(), 1);
         let error = parse("[[remote-write]]\nurl = \"http://a/\"\nheader = {}").expect_err("no such key");
         assert!(matches!(error, ConfigError::RemoteWrite { .. }));

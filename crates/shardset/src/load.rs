@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use shardset_load::{Endpoints, Extras, MischiefRates, Outcome, Progress, ProtocolMix, Retry, Settings, VerifySettings};
+use shardset_load::{
+    Endpoints, Extras, MischiefRates, Outcome, Progress, ProtocolMix, Retry, Settings, VerifySettings,
+};
 use shardset_process::clock;
 
 /// Send the metrics of a made-up fleet of Claude Code sessions, and check that what was accepted is what arrives.

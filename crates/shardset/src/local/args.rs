@@ -248,7 +248,8 @@ mod tests {
         writeln!(file, "workers = 5\nscope-labels = true\nremote-write = [\"http://a/w\"]").expect("written");
         let path = file.path().to_str().expect("utf-8");
         let flags = ["--config", path, "--workers", "7"];
-        let args = parse(&flags).expect("a file").with_config_file(flags.iter().map(OsString::from)).expect("it is fine");
+        let args =
+            parse(&flags).expect("a file").with_config_file(flags.iter().map(OsString::from)).expect("it is fine");
         assert_eq!((args.workers, args.scope_labels, args.destinations.len()), (7, true, 1));
     }
 }

@@ -21,13 +21,14 @@
 
 mod naming;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use shardset_model::{Identity, MetricKind};
 use shardset_otlp::attributes::{Attribute, attributes};
 
 pub(crate) use self::naming::LabelNaming;
-use crate::prompb::{put_label, put_varint, take_varint};
+use crate::prompb::{label_len, put_label, put_varint, take_varint, varint_len};
 use crate::{FamilyType, Translation};
 
 const NAME: &str = "__name__";
@@ -47,7 +48,7 @@ impl Labels {
     /// The labels of a stream.
     pub fn of(stream: &Identity, translation: &Translation) -> Self {
         let context = &*stream.context;
-        let mut draft = Draft::of_attributes(&stream.attributes, LabelNaming::of(translation));
+        let mut draft = Draft::of(attributes(&stream.attributes), LabelNaming::of(translation));
         draft.promote(&context.resource_attributes, translation);
         if translation.scope_labels {
             draft.set_scope(&context.scope_name, &context.scope_version, &context.scope_attributes);
@@ -65,11 +66,11 @@ impl Labels {
             translation.keep_identifying_resource_attributes || !is_identifying(attribute.key)
         };
         let mut draft = Draft::of(attributes(resource_attributes).filter(told), LabelNaming::of(translation));
-        if !translation.target_info || draft.labels.values().all(String::is_empty) {
+        if !translation.target_info || draft.labels.iter().all(|(_, value)| value.is_empty()) {
             return None;
         }
         draft.identify(resource_attributes);
-        let identified = [JOB, INSTANCE].iter().any(|name| draft.labels.get(*name).is_some_and(|v| !v.is_empty()));
+        let identified = draft.has_value(JOB) || draft.has_value(INSTANCE);
         draft.add_external(&translation.external_labels);
         identified.then(|| draft.encode(""))
     }
@@ -117,96 +118,131 @@ fn is_identifying(key: &str) -> bool {
     matches!(key, SERVICE_NAME | SERVICE_NAMESPACE | SERVICE_INSTANCE)
 }
 
-/// Labels while they are decided.
-struct Draft {
-    labels: BTreeMap<String, String>,
+/// Labels while they are decided: sorted by name, borrowed from the attributes where nothing had to be changed.
+struct Draft<'a> {
+    labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     naming: LabelNaming,
 }
 
-impl Draft {
-    fn of_attributes(frames: &[u8], naming: LabelNaming) -> Self {
-        Self::of(attributes(frames), naming)
+impl<'a> Draft<'a> {
+    fn of(attributes: impl Iterator<Item = Attribute<'a>>, naming: LabelNaming) -> Self {
+        let mut sorted: Vec<Attribute<'a>> = attributes.collect();
+        sorted.sort_by_key(|attribute| attribute.key);
+        let label = |attribute: Attribute<'a>| (naming.label(attribute.key), attribute.value.to_text());
+        let mut labels: Vec<_> = sorted.into_iter().map(label).collect();
+        labels.sort_by(|a, b| a.0.cmp(&b.0));
+        labels.dedup_by(|later, earlier| later.0 == earlier.0 && join(&mut earlier.1, &later.1));
+        let mut draft = Self { labels, naming };
+        draft.remove(NAME);
+        draft
     }
 
-    fn of<'a>(attributes: impl Iterator<Item = Attribute<'a>>, naming: LabelNaming) -> Self {
-        let mut sorted: Vec<Attribute<'_>> = attributes.collect();
-        sorted.sort_by_key(|attribute| attribute.key);
-        let mut labels = BTreeMap::new();
-        for attribute in sorted {
-            join(&mut labels, naming.label(attribute.key).into_owned(), &attribute.value.to_text());
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.labels.binary_search_by(|label| (*label.0).cmp(name))
+    }
+
+    fn set(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+        let (name, value) = (name.into(), value.into());
+        match self.position(&name) {
+            Ok(at) => self.labels[at].1 = value,
+            Err(at) => self.labels.insert(at, (name, value)),
         }
-        labels.remove(NAME);
-        Self { labels, naming }
+    }
+
+    fn set_if_absent(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
+        if let Err(at) = self.position(&name) {
+            self.labels.insert(at, (name, value));
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Ok(at) = self.position(name) {
+            self.labels.remove(at);
+        }
+    }
+
+    fn has_value(&self, name: &str) -> bool {
+        self.position(name).is_ok_and(|at| !self.labels[at].1.is_empty())
     }
 
     /// Resource attributes that the translation promotes, where the stream has no such label.
-    fn promote(&mut self, resource_attributes: &[u8], translation: &Translation) {
+    fn promote(&mut self, resource_attributes: &'a [u8], translation: &Translation) {
+        if translation.promote_resource_attributes.takes_none() {
+            return;
+        }
         let takes = |attribute: &Attribute<'_>| translation.promote_resource_attributes.takes(attribute.key);
         let promoted = Self::of(attributes(resource_attributes).filter(takes), self.naming);
         for (name, value) in promoted.labels {
-            self.labels.entry(name).or_insert(value);
+            self.set_if_absent(name, value);
         }
     }
 
-    fn set_scope(&mut self, name: &str, version: &str, scope_attributes: &[u8]) {
+    fn set_scope(&mut self, name: &'a str, version: &'a str, scope_attributes: &'a [u8]) {
         if name.is_empty() {
             return;
         }
-        self.labels.insert("otel_scope_name".into(), name.into());
-        self.labels.insert("otel_scope_version".into(), version.into());
+        self.set("otel_scope_name", name);
+        self.set("otel_scope_version", version);
         for attribute in attributes(scope_attributes) {
             let name = format!("otel_scope_{}", attribute.key);
-            self.labels.insert(self.naming.label(&name).into_owned(), attribute.value.to_text().into_owned());
+            self.set(self.naming.label(&name).into_owned(), attribute.value.to_text());
         }
     }
 
     /// `job` is the service with its namespace, `instance` the service's instance; both only where the resource says so.
-    fn identify(&mut self, resource_attributes: &[u8]) {
-        let find = |key| attributes(resource_attributes).find(|attribute| attribute.key == key);
-        if let Some(service) = find(SERVICE_NAME) {
-            let service = service.value.to_text();
-            let job = match find(SERVICE_NAMESPACE) {
-                Some(namespace) => format!("{}/{service}", namespace.value.to_text()),
-                None => service.into_owned(),
+    fn identify(&mut self, resource_attributes: &'a [u8]) {
+        let (mut service, mut namespace, mut instance) = (None, None, None);
+        for attribute in attributes(resource_attributes) {
+            let found = match attribute.key {
+                SERVICE_NAME => &mut service,
+                SERVICE_NAMESPACE => &mut namespace,
+                SERVICE_INSTANCE => &mut instance,
+                _ => continue,
             };
-            self.labels.insert(JOB.into(), job);
+            found.get_or_insert_with(|| attribute.value.to_text());
         }
-        if let Some(instance) = find(SERVICE_INSTANCE) {
-            self.labels.insert(INSTANCE.into(), instance.value.to_text().into_owned());
+        match (service, namespace) {
+            (Some(service), Some(namespace)) => self.set(JOB, format!("{namespace}/{service}")),
+            (Some(service), None) => self.set(JOB, service),
+            (None, _) => {}
+        }
+        if let Some(instance) = instance {
+            self.set(INSTANCE, instance);
         }
     }
 
-    fn add_external(&mut self, external: &BTreeMap<String, String>) {
+    fn add_external(&mut self, external: &'a BTreeMap<String, String>) {
         for (name, value) in external {
-            self.labels.entry(name.clone()).or_insert_with(|| value.clone());
+            self.set_if_absent(name.into(), value.into());
         }
     }
 
     fn encode(mut self, extra: &str) -> Labels {
-        self.labels.remove(extra);
-        let mut body = Vec::new();
-        let (mut name_at, mut extra_at) = (0, 0);
-        for (name, value) in self.labels.iter().filter(|(_, value)| !value.is_empty()) {
-            put_label(&mut body, name, [value, ""]);
-            name_at = if name.as_str() < NAME { body.len() } else { name_at };
-            extra_at = if name.as_str() < extra { body.len() } else { extra_at };
-        }
-        let mut blob = Vec::with_capacity(body.len() + 4);
+        self.remove(extra);
+        self.labels.retain(|(_, value)| !value.is_empty());
+        let len_of = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| label_len(name, value.len());
+        let len_before =
+            |end: &str| -> usize { self.labels.iter().take_while(|(name, _)| &**name < end).map(len_of).sum() };
+        let name_at = len_before(NAME);
+        let extra_at = len_before(extra).max(name_at);
+        let body: usize = self.labels.iter().map(len_of).sum();
+        let header = varint_len(name_at as u64) + varint_len(extra_at as u64);
+        let mut blob = Vec::with_capacity(header + body);
         put_varint(&mut blob, name_at as u64);
-        put_varint(&mut blob, extra_at.max(name_at) as u64);
-        blob.extend_from_slice(&body);
+        put_varint(&mut blob, extra_at as u64);
+        for (name, value) in &self.labels {
+            put_label(&mut blob, name, [value, ""]);
+        }
         Labels(blob.into_boxed_slice())
     }
 }
 
-fn join(labels: &mut BTreeMap<String, String>, name: String, value: &str) {
-    labels
-        .entry(name)
-        .and_modify(|joined| {
-            joined.push(';');
-            joined.push_str(value);
-        })
-        .or_insert_with(|| value.to_owned());
+/// Appends the value of an attribute that became the same label.
+fn join(joined: &mut Cow<'_, str>, value: &str) -> bool {
+    let joined = joined.to_mut();
+    joined.push(';');
+    joined.push_str(value);
+    true
 }
 
 /// Reads back what [`put_label`] wrote.

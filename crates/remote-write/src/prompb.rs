@@ -97,9 +97,8 @@ pub(crate) fn put_message(buf: &mut Vec<u8>, field: u64, write: impl FnOnce(&mut
 /// `Label { name = 1, value = 2 }` as field 1 of a series or exemplar. The value comes in two parts, a name and its suffix.
 pub(crate) fn put_label(buf: &mut Vec<u8>, name: &str, value: [&str; 2]) {
     let value_len = value[0].len() + value[1].len();
-    let len = 2 + varint_len(name.len() as u64) + name.len() + varint_len(value_len as u64) + value_len;
     put_varint(buf, 1 << 3 | LENGTH_DELIMITED);
-    put_varint(buf, len as u64);
+    put_varint(buf, label_message_len(name, value_len) as u64);
     put_varint(buf, 1 << 3 | LENGTH_DELIMITED);
     put_varint(buf, name.len() as u64);
     buf.extend_from_slice(name.as_bytes());
@@ -107,6 +106,16 @@ pub(crate) fn put_label(buf: &mut Vec<u8>, name: &str, value: [&str; 2]) {
     put_varint(buf, value_len as u64);
     buf.extend_from_slice(value[0].as_bytes());
     buf.extend_from_slice(value[1].as_bytes());
+}
+
+/// How many bytes [`put_label`] writes.
+pub(crate) const fn label_len(name: &str, value_len: usize) -> usize {
+    let message_len = label_message_len(name, value_len);
+    1 + varint_len(message_len as u64) + message_len
+}
+
+const fn label_message_len(name: &str, value_len: usize) -> usize {
+    2 + varint_len(name.len() as u64) + name.len() + varint_len(value_len as u64) + value_len
 }
 
 /// `Sample { value = 1, timestamp = 2 }` as field 2 of a series.

@@ -89,6 +89,11 @@ impl Promotion {
             Self::AllBut(keys) => keys.iter().all(|listed| listed != key),
         }
     }
+
+    /// Whether no attribute becomes a label.
+    pub(crate) fn takes_none(&self) -> bool {
+        matches!(self, Self::Listed(keys) if keys.is_empty())
+    }
 }
 
 /// How streams become series.

@@ -1,0 +1,187 @@
+//! All streams of one shard.
+
+mod apply;
+mod life;
+mod replay;
+
+use shardset_model::{Identity, Point, Refusal, StreamId, UnixMillis, UnixNanos};
+
+use crate::applied::Applied;
+use crate::contexts::Contexts;
+use crate::index::Index;
+use crate::memory::Reach;
+use crate::record::{Details, Record, Rules, Stream};
+use crate::settings::{Settings, Writers};
+use crate::slab::Slab;
+use crate::tombstones::Tombstones;
+
+/// The most buckets that any range of doubles takes at scale -10, and one to spare.
+const LEAST_BUCKETS: u32 = 4;
+
+/// The streams of one shard: counts points, and shows totals by *slot*.
+///
+/// A slot is a small number that a stream keeps while it lives; another stream may have it afterwards. A *generation* is the
+/// time between two export passes, counted from 1.
+#[derive(Debug)]
+pub struct Streams {
+    settings: Settings,
+    reach: Reach,
+    index: Index,
+    records: Slab<Record>,
+    details: Slab<Details>,
+    contexts: Contexts,
+    tombstones: Tombstones,
+    generation: u32,
+    /// Where the next sweep goes on.
+    swept: u32,
+}
+
+/// What the streams of a shard take, in bytes, without the allocator's overhead.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct MemoryUse {
+    /// Streams.
+    pub streams: u32,
+    /// Fixed parts of streams, chunks that are not full included.
+    pub slots: usize,
+    /// The index and the tombstones.
+    pub index: usize,
+    /// Attributes, longer memories of points, histograms.
+    pub heap: usize,
+}
+
+impl MemoryUse {
+    /// All of it.
+    pub const fn total(&self) -> usize {
+        self.slots + self.index + self.heap
+    }
+}
+
+impl Streams {
+    /// No streams.
+    pub fn new(settings: Settings) -> Self {
+        let reach = Reach {
+            window: settings.dedupe_seconds(),
+            points: usize::from(settings.dedupe_points.max(1)),
+            spans: settings.writers == Writers::One,
+        };
+        Self {
+            settings,
+            reach,
+            index: Index::new(),
+            records: Slab::new(),
+            details: Slab::new(),
+            contexts: Contexts::default(),
+            tombstones: Tombstones::default(),
+            generation: 1,
+            swept: 0,
+        }
+    }
+
+    /// Counts or passes on one point that arrived at `now`. `identity` is asked only for a stream that is new.
+    ///
+    /// # Errors
+    ///
+    /// Why the point is refused for good; nothing changed.
+    #[inline]
+    pub fn apply(
+        &mut self,
+        point: &Point<'_>,
+        identity: impl FnOnce(&mut Contexts) -> Identity,
+        now: UnixNanos,
+    ) -> Result<Applied, Refusal> {
+        apply::apply(self, point, identity, now)
+    }
+
+    /// Number of streams.
+    pub fn len(&self) -> u32 {
+        self.records.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One above the highest slot ever taken.
+    pub fn slots(&self) -> u32 {
+        self.records.end()
+    }
+
+    /// The stream in a slot.
+    #[inline]
+    pub fn get(&self, slot: u32) -> Option<Stream<'_>> {
+        let record = self.records.get(slot)?;
+        Some(Stream { record, details: self.details.get(slot)? })
+    }
+
+    /// The slot of a stream.
+    pub fn find(&self, stream: StreamId) -> Option<u32> {
+        self.index.find(stream, |slot| self.records.get(slot).is_some_and(|record| record.id == stream))
+    }
+
+    /// The generation that changes are stamped with now.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Begins an export pass: tells the generation that ends with it. A destination that has been told everything up to
+    /// generation `done` owes itself what was born, changed or ended after `done`.
+    pub fn begin_pass(&mut self) -> u32 {
+        let ended = self.generation;
+        self.generation += 1;
+        ended
+    }
+
+    /// Notes that the stream in a slot was told to a destination, at times up to `time`.
+    pub fn mark_told(&mut self, slot: u32, time: UnixMillis) {
+        if let Some(record) = self.records.get_mut(slot) {
+            record.tell(time);
+        }
+    }
+
+    /// What the streams take. Walks them all: for benchmarks and rare questions.
+    pub fn memory_use(&self) -> MemoryUse {
+        let heap_of = |slot| {
+            let (record, details) = (self.records.get(slot)?, self.details.get(slot)?);
+            Some(record.memory.heap() + record.state.heap() + details.identity.attributes.len())
+        };
+        MemoryUse {
+            streams: self.len(),
+            slots: self.records.bytes() + self.details.bytes(),
+            index: self.index.bytes() + self.tombstones.bytes(),
+            heap: (0..self.slots()).filter_map(heap_of).sum(),
+        }
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            reach: self.reach,
+            max_buckets: self.settings.max_buckets.max(LEAST_BUCKETS),
+            generation: self.generation,
+        }
+    }
+
+    /// Puts a stream into a slot; `false` (and no change) where the slot is taken.
+    fn insert(&mut self, slot: u32, record: Record, details: Details) -> bool {
+        let id = record.id;
+        if !self.records.insert_at(slot, record) {
+            return false;
+        }
+        self.details.insert_at(slot, details);
+        let records = &self.records;
+        let id_of = |slot| records.get(slot).expect("a slot in the index is taken").id;
+        self.index.insert(id, slot, id_of);
+        self.tombstones.raise(id);
+        true
+    }
+
+    fn take(&mut self, slot: u32) -> Option<Record> {
+        let record = self.records.remove(slot)?;
+        self.details.remove(slot);
+        self.index.remove(record.id, slot);
+        Some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests;

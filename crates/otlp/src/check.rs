@@ -3,18 +3,28 @@
 //! The general way is driven by the table. Most of what there is are attributes with a string or a number, and those have
 //! a shortcut ([`Pair`]), which `scan` uses for the attributes of points as well.
 
-use crate::schema::{KEY_VALUE, Kind, Message};
+use crate::schema::{KEY_VALUE, Kind, Known, Message};
 use crate::wire::{Fault, Field, Flaw, Payload, Reader};
+
+mod pair;
+
+pub(crate) use pair::Pair;
 
 /// How many messages deep a point, a resource, a scope or a metadata entry may be nested. Each array value in an
 /// `AnyValue` takes two, each map three. Prost and other decoders stop at 100 from the request on.
 pub const MAX_NESTING: u32 = 64;
+
+/// How often the fields of one message may be repeated together, a number in a packed run counting as one; attributes
+/// and the messages that the walk goes through do not count. Buckets, quantiles and exemplars take more memory than they
+/// take bytes, and nobody sends as many.
+pub const MAX_REPEATED: usize = 1 << 16;
 
 /// The fields of one message that are checked one by one.
 #[derive(Debug)]
 pub(crate) struct Fields {
     message: &'static Message,
     nesting: u32,
+    repeated: usize,
     /// The singular messages that were seen; bit n: field n.
     seen: u32,
 }
@@ -22,25 +32,34 @@ pub(crate) struct Fields {
 impl Fields {
     /// Fields of `message`, which may nest [`MAX_NESTING`] messages.
     pub(crate) const fn of(message: &'static Message) -> Self {
-        Self { message, nesting: MAX_NESTING, seen: 0 }
+        Self { message, nesting: MAX_NESTING, repeated: 0, seen: 0 }
     }
 
     /// Checks one field and all that is in it. Unknown fields are fine.
     pub(crate) fn check(&mut self, field: &Field<'_>) -> Result<(), Flaw> {
         let Some(known) = self.message.field(field.number) else { return Ok(()) };
+        let count = self.count(known, field)?;
+        if known.repeated {
+            self.repeated += count;
+        }
+        if self.repeated > MAX_REPEATED { Err(field.flaw(Fault::TooMany)) } else { Ok(()) }
+    }
+
+    /// Checks a known field. Returns how much it adds to what is repeated.
+    fn count(&mut self, known: &'static Known, field: &Field<'_>) -> Result<usize, Flaw> {
         match (&known.kind, field.payload) {
-            (Kind::Varint, Payload::Varint(_)) | (Kind::Fixed64, Payload::Fixed64(_)) => Ok(()),
-            (Kind::Bytes, Payload::Bytes(_)) => Ok(()),
+            (Kind::Varint, Payload::Varint(_)) | (Kind::Fixed64, Payload::Fixed64(_)) => Ok(1),
+            (Kind::Bytes, Payload::Bytes(_)) => Ok(1),
             (Kind::Varint, Payload::Bytes(packed)) if known.repeated => packed_varints(packed, field),
             (Kind::Fixed64, Payload::Bytes(packed)) if known.repeated => packed_fixed64(packed, field),
             (Kind::Text, Payload::Bytes(text)) => utf8(text, field),
-            (Kind::KeyValue, Payload::Bytes(key_value)) if is_legal_pair(key_value.bytes()) => Ok(()),
-            (Kind::KeyValue, Payload::Bytes(key_value)) => self.descend(&KEY_VALUE, key_value, field),
+            (Kind::KeyValue, Payload::Bytes(key_value)) if is_legal_pair(key_value.bytes()) => Ok(0),
+            (Kind::KeyValue, Payload::Bytes(key_value)) => self.descend(&KEY_VALUE, key_value, field).map(|()| 0),
             (Kind::Message(message), Payload::Bytes(nested)) => {
                 if !known.repeated {
                     self.once(field)?;
                 }
-                self.descend(message, nested, field)
+                self.descend(message, nested, field).map(|()| 1)
             }
             _ => Err(field.flaw(Fault::WrongType)),
         }
@@ -57,7 +76,7 @@ impl Fields {
 
     fn descend(&self, message: &'static Message, nested: Reader<'_>, field: &Field<'_>) -> Result<(), Flaw> {
         let nesting = self.nesting.checked_sub(1).ok_or_else(|| field.flaw(Fault::TooDeep))?;
-        Fields { message, nesting, seen: 0 }.check_all(nested)
+        Fields { message, nesting, repeated: 0, seen: 0 }.check_all(nested)
     }
 
     /// Checks all fields of a message.
@@ -69,57 +88,14 @@ impl Fields {
     }
 }
 
-fn utf8(text: Reader<'_>, field: &Field<'_>) -> Result<(), Flaw> {
-    if is_utf8(text.bytes()) { Ok(()) } else { Err(field.flaw(Fault::Utf8)) }
+fn utf8(text: Reader<'_>, field: &Field<'_>) -> Result<usize, Flaw> {
+    if is_utf8(text.bytes()) { Ok(1) } else { Err(field.flaw(Fault::Utf8)) }
 }
 
 /// Whether these bytes are UTF-8, which nearly all are by being ASCII.
 #[inline]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     bytes.is_ascii() || str::from_utf8(bytes).is_ok()
-}
-
-/// What a `KeyValue` looks like.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Pair {
-    /// A key, then a string or nothing or a small number, and nothing else: legal if all of it is UTF-8, because whatever
-    /// stands beside its strings is ASCII, so that no character can reach over their ends.
-    Text,
-    /// A key, then a number: legal if so many bytes from the beginning are UTF-8.
-    Number(usize),
-    /// Anything else.
-    Other,
-}
-
-impl Pair {
-    /// Looks at a `KeyValue`. Lengths of more than one byte are [`Pair::Other`].
-    #[inline]
-    pub(crate) fn of(key_value: &[u8]) -> Self {
-        // 0a k <k bytes> 12 v 0a s <s bytes>
-        let [0x0a, key_length, ref after @ ..] = *key_value else { return Self::Other };
-        let Some((_, [0x12, value_length, value @ ..])) = after.split_at_checked(key_length.into()) else {
-            return Self::Other;
-        };
-        match value {
-            _ if usize::from(*value_length) != value.len() || value.len() >= 0x80 || key_length >= 0x80 => Self::Other,
-            [0x0a, text_length, text @ ..] if usize::from(*text_length) == text.len() => Self::Text,
-            _ => Self::of_number(value, key_value.len() - value.len()),
-        }
-    }
-
-    /// A pair whose value, which begins at `start`, is no string.
-    fn of_number(value: &[u8], start: usize) -> Self {
-        match value {
-            [] => Self::Text,
-            [0x10 | 0x18, varint @ ..] => {
-                let mut reader = Reader::new(varint);
-                let is_whole = reader.varint().is_ok() && reader.bytes().is_empty();
-                if is_whole { Self::Number(start) } else { Self::Other }
-            }
-            [0x21, double @ ..] if double.len() == 8 => Self::Number(start),
-            _ => Self::Other,
-        }
-    }
 }
 
 /// Whether this is one of the usual pairs, and legal. If not, it must be looked at more closely.
@@ -131,20 +107,23 @@ fn is_legal_pair(key_value: &[u8]) -> bool {
     }
 }
 
-fn packed_varints(mut packed: Reader<'_>, field: &Field<'_>) -> Result<(), Flaw> {
+fn packed_varints(mut packed: Reader<'_>, field: &Field<'_>) -> Result<usize, Flaw> {
+    let mut count = 0;
     while !packed.bytes().is_empty() {
         packed.varint().map_err(|what| field.flaw(what))?;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }
 
-fn packed_fixed64(packed: Reader<'_>, field: &Field<'_>) -> Result<(), Flaw> {
-    if packed.bytes().len().is_multiple_of(8) { Ok(()) } else { Err(field.flaw(Fault::Truncated)) }
+fn packed_fixed64(packed: Reader<'_>, field: &Field<'_>) -> Result<usize, Flaw> {
+    let length = packed.bytes().len();
+    if length.is_multiple_of(8) { Ok(length / 8) } else { Err(field.flaw(Fault::Truncated)) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fields, MAX_NESTING};
+    use super::{Fields, MAX_NESTING, MAX_REPEATED};
     use crate::schema::{EXPONENTIAL_POINT, HISTOGRAM_POINT, KEY_VALUE, Message};
     use crate::wire::{Fault, Flaw, Reader, put_varint};
 
@@ -202,6 +181,16 @@ mod tests {
         assert_eq!(check(&EXPONENTIAL_POINT, &[0x42, 4, 0x12, 2, 1, 2]), Ok(()));
         assert_eq!(check(&EXPONENTIAL_POINT, &[0x42, 4, 0x10, 1, 0x10, 2]), Ok(()));
         assert_eq!(check(&EXPONENTIAL_POINT, &[0x42, 3, 0x12, 1, 0x80]), Err(Fault::Truncated));
+    }
+
+    #[test]
+    fn repetition_is_bounded_for_all_but_attributes() {
+        let buckets = |count: usize| delimited(0x42, &delimited(0x12, &vec![1; count]));
+        assert_eq!(check(&EXPONENTIAL_POINT, &buckets(MAX_REPEATED)), Ok(()));
+        assert_eq!(check(&EXPONENTIAL_POINT, &buckets(MAX_REPEATED + 1)), Err(Fault::TooMany));
+        assert_eq!(check(&HISTOGRAM_POINT, &[0x42, 0].repeat(MAX_REPEATED)), Ok(()), "exemplars");
+        assert_eq!(check(&HISTOGRAM_POINT, &[0x42, 0].repeat(MAX_REPEATED + 1)), Err(Fault::TooMany), "exemplars");
+        assert_eq!(check(&HISTOGRAM_POINT, &[0x4a, 0].repeat(MAX_REPEATED + 1)), Ok(()), "attributes");
     }
 
     #[test]

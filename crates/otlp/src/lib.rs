@@ -5,8 +5,8 @@
 //! the same way, and a malformed one is refused with what is wrong and where ([`Malformed`]).
 //!
 //! Well-formed is what any protobuf decoder takes, with these exceptions, none of which an encoder of OTLP emits: groups
-//! and wire types that OTLP does not use, singular messages that stand twice, a metric with two kinds of data, values
-//! nested beyond [`MAX_NESTING`], requests beyond [`MAX_REQUEST`]. Strings must be UTF-8. Unknown fields are kept.
+//! and wire types that OTLP does not use, singular messages that stand twice, a metric with two kinds of data, and what is
+//! beyond [`MAX_NESTING`], [`MAX_REPEATED`] or [`MAX_REQUEST`]. Strings must be UTF-8. Unknown fields are kept.
 //!
 //! Pure: no IO, no clock, no randomness.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -26,7 +26,7 @@ pub mod split;
 mod walk;
 mod wire;
 
-pub use check::MAX_NESTING;
+pub use check::{MAX_NESTING, MAX_REPEATED};
 pub use malformed::Malformed;
 pub use walk::MAX_REQUEST;
 pub use wire::Fault;

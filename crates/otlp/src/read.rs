@@ -11,8 +11,8 @@ use shardset_model::{Context, Point};
 
 use crate::malformed::Malformed;
 use crate::scan::Scanned;
-use crate::walk::{Child, Place, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, Visit, Walk, is_data};
-use crate::wire::{Reader, put_varint, varint_len};
+use crate::walk::{Place, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, Visit, Walk, is_data};
+use crate::wire::{Fault, Reader, put_varint, varint_len};
 
 mod values;
 
@@ -160,18 +160,19 @@ impl<F: FnMut(&PointRef<'_>)> Visit for Reading<'_, F> {
     const IDENTIFIES: bool = true;
 
     #[inline]
-    fn point(&mut self, place: &Place<'_>, _: Child, scanned: &Scanned<'_>) {
+    fn point(&mut self, place: &Place<'_>, _: &[u8], scanned: &Scanned<'_>) -> Result<(), Fault> {
         self.points += 1;
         let visit = &mut self.visit;
         let stream = place.digest.stream(scanned.sum);
         self.values.read(place.metric.kind, stream, scanned, |point| {
             visit(&PointRef {
-                resource_index: place.resource_index,
+                resource_index: place.resource.index,
                 point,
                 context: ContextRef { place },
-                attributes: AttributesRef { point: scanned.point, number: place.shape.attributes },
+                attributes: AttributesRef { point: scanned.point, number: place.data.shape.attributes },
             });
         });
+        Ok(())
     }
 }
 
@@ -182,8 +183,9 @@ struct Checking {
 impl Visit for Checking {
     const IDENTIFIES: bool = false;
 
-    fn point(&mut self, _: &Place<'_>, _: Child, _: &Scanned<'_>) {
+    fn point(&mut self, _: &Place<'_>, _: &[u8], _: &Scanned<'_>) -> Result<(), Fault> {
         self.points += 1;
+        Ok(())
     }
 }
 

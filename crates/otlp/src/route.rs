@@ -84,7 +84,7 @@ impl<'k> Router<'k> {
                         .or_else(|| find(place.scope.message, SCOPE_ATTRIBUTES, name))
                         .or_else(|| {
                             shared = false;
-                            find(point.point, place.shape.attributes, name)
+                            find(point.point, place.data.shape.attributes, name)
                         });
                     put_entry(name, value, &mut self.buffer);
                 }

@@ -9,6 +9,10 @@
 //! when the frame is closed. Protobuf allows that. A frame is closed when its shard gets a point of another message, so
 //! nothing has to go over all shards at the end of each message.
 //!
+//! What stands around points is copied once for each shard that has some of them. That is little for any encoder, but one
+//! resource of megabytes and a point for each of a thousand shards would make gigabytes; so those copies are limited, to
+//! four times the request and 16 MiB, and a request beyond is refused.
+//!
 //! Nothing is output of a malformed request. Fields of the request itself other than `ResourceMetrics` (OTLP has none)
 //! stand in every part.
 
@@ -18,12 +22,12 @@ use shardset_placement::{RoutingKey, owner};
 use crate::malformed::Malformed;
 use crate::route::Router;
 use crate::scan::Scanned;
-use crate::walk::{Child, Place, Visit, Walk};
-use crate::wire::Flaw;
+use crate::walk::{Place, Visit, Walk};
+use crate::wire::{Fault, Flaw};
 
 mod part;
 
-use part::Output;
+use part::{Output, Room};
 
 /// How many bytes of buffers a splitter keeps from one request to the next. Buffers above are given back, because one
 /// huge request should not hold memory for ever.
@@ -64,13 +68,14 @@ impl Splitter {
             return self.pass_on(request, router, shards);
         }
         let outputs = &mut self.outputs;
+        let room = Room::around(request);
         let points_without_service = match router {
             None => {
-                self.walk.run(request, &mut ByStream { outputs, shards })?;
+                self.walk.run(request, &mut ByStream { outputs, shards, room })?;
                 0
             }
             Some(router) => {
-                let mut visitor = ByKey { outputs, shards, router };
+                let mut visitor = ByKey { outputs, shards, room, router };
                 self.walk.run(request, &mut visitor)?;
                 visitor.router.without_service
             }
@@ -152,16 +157,17 @@ impl<'s> Split<'s> {
 struct ByStream<'o> {
     outputs: &'o mut [Output],
     shards: ShardCount,
+    room: Room,
 }
 
 impl Visit for ByStream<'_> {
     const IDENTIFIES: bool = true;
 
     #[inline]
-    fn point(&mut self, place: &Place<'_>, frame: Child, point: &Scanned<'_>) {
+    fn point(&mut self, place: &Place<'_>, frame: &[u8], point: &Scanned<'_>) -> Result<(), Fault> {
         let stream = place.digest.stream(point.sum);
         let shard = owner(stream.low64(), self.shards);
-        self.outputs[shard.position()].push(place, frame);
+        self.outputs[shard.position()].push(place, frame, &mut self.room)
     }
 }
 
@@ -169,15 +175,16 @@ impl Visit for ByStream<'_> {
 struct ByKey<'o, 'k> {
     outputs: &'o mut [Output],
     shards: ShardCount,
+    room: Room,
     router: Router<'k>,
 }
 
 impl Visit for ByKey<'_, '_> {
     const IDENTIFIES: bool = false;
 
-    fn point(&mut self, place: &Place<'_>, frame: Child, point: &Scanned<'_>) {
+    fn point(&mut self, place: &Place<'_>, frame: &[u8], point: &Scanned<'_>) -> Result<(), Fault> {
         let shard = owner(self.router.key(place, point), self.shards);
-        self.outputs[shard.position()].push(place, frame);
+        self.outputs[shard.position()].push(place, frame, &mut self.room)
     }
 }
 
@@ -190,11 +197,12 @@ struct Counting<'k> {
 impl Visit for Counting<'_> {
     const IDENTIFIES: bool = false;
 
-    fn point(&mut self, place: &Place<'_>, _: Child, point: &Scanned<'_>) {
+    fn point(&mut self, place: &Place<'_>, _: &[u8], point: &Scanned<'_>) -> Result<(), Fault> {
         self.points += 1;
         if let Some(router) = &mut self.router {
             router.key(place, point);
         }
+        Ok(())
     }
 }
 

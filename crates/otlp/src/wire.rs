@@ -36,9 +36,15 @@ pub enum Fault {
     /// See [`crate::MAX_NESTING`].
     #[error("values are nested too deeply")]
     TooDeep,
+    /// See [`crate::MAX_REPEATED`].
+    #[error("a field is repeated too often")]
+    TooMany,
     /// See [`crate::MAX_REQUEST`].
     #[error("the request is too large")]
     TooLarge,
+    /// See [`crate::split`]: what stands around the points is so large that repeating it for each shard takes too much.
+    #[error("the resources, scopes and metrics are too large to be repeated for every shard")]
+    TooSpread,
 }
 
 /// A fault and the offset, in the request, of the field that has it.
@@ -80,11 +86,6 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, end: bytes.len() }
     }
 
-    /// Reads the part of `request` from `start` to `end`.
-    pub(crate) fn within(request: &'a [u8], start: u32, end: u32) -> Self {
-        Self { rest: &request[start as usize..end as usize], end: end as usize }
-    }
-
     /// The same message from a later place: `rest` is a tail of this reader's bytes.
     pub(crate) const fn at_tail(self, rest: &'a [u8]) -> Self {
         Self { rest, end: self.end }
@@ -94,6 +95,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) const fn at(self) -> usize {
         self.end - self.rest.len()
+    }
+
+    /// Where it ends in the request.
+    #[inline]
+    pub(crate) const fn end(self) -> usize {
+        self.end
     }
 
     /// The unread bytes.

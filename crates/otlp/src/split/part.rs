@@ -3,7 +3,8 @@
 use shardset_model::ShardIndex;
 
 use super::Part;
-use crate::walk::{Child, Place};
+use crate::walk::Place;
+use crate::wire::Fault;
 
 /// Bytes of a frame's length: a varint of four bytes, which has 28 bits. A request is at most
 /// [`crate::MAX_REQUEST`] long so that every length fits.
@@ -11,6 +12,22 @@ const LENGTH: usize = 4;
 
 /// The levels of a request that are framed anew: resource, scope, metric, data.
 const LEVELS: usize = 4;
+
+/// How many bytes may still be copied, for all shards of a request together, of what stands around its points.
+#[derive(Debug)]
+pub(super) struct Room(usize);
+
+impl Room {
+    /// Four times the request, and 16 MiB so that small ones need not care.
+    pub(super) const fn around(request: &[u8]) -> Self {
+        Self(4 * request.len() + (16 << 20))
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.0 = self.0.checked_sub(bytes).ok_or(Fault::TooSpread)?;
+        Ok(())
+    }
+}
 
 /// A shard's part, growing.
 #[derive(Default, Debug)]
@@ -48,12 +65,15 @@ impl Output {
 
     /// Adds a point, frame and all, of the metric at `place`.
     #[inline]
-    pub(super) fn push(&mut self, place: &Place<'_>, frame: Child) {
+    pub(super) fn push(&mut self, place: &Place<'_>, frame: &[u8], room: &mut Room) -> Result<(), Fault> {
         if self.open < LEVELS || self.frames[LEVELS - 1].serial != place.serial() {
+            let before = self.bytes.len();
             self.enter(place);
+            room.take(self.bytes.len() - before)?;
         }
-        self.bytes.extend_from_slice(&place.request[frame.start as usize..frame.end as usize]);
+        self.bytes.extend_from_slice(frame);
         self.points += 1;
+        Ok(())
     }
 
     /// Closes the frames that are not of `place` and opens those that are missing, each with what stands beside its
@@ -67,7 +87,7 @@ impl Output {
             self.copy(place.request_level().spans(place.request));
         }
         // ResourceMetrics in the request, ScopeMetrics in it, Metric in that, and the metric's data.
-        let keys = [1 << 3 | 2, 2 << 3 | 2, 2 << 3 | 2, (place.data_number as u8) << 3 | 2];
+        let keys = [1 << 3 | 2, 2 << 3 | 2, 2 << 3 | 2, (place.data.number as u8) << 3 | 2];
         for depth in common..LEVELS {
             self.bytes.push(keys[depth]);
             self.bytes.extend_from_slice(&[0; LENGTH]);

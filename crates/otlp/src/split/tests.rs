@@ -277,6 +277,24 @@ fn a_flaw_is_named_with_its_place() {
 }
 
 #[test]
+fn a_huge_resource_is_not_repeated_for_every_shard() {
+    let point = |number: usize| NumberDataPoint {
+        attributes: vec![pair("n", &number.to_string())],
+        ..NumberDataPoint::default()
+    };
+    let mut request = ExportMetricsServiceRequest { resource_metrics: vec![gauge(&[], "m", &[])] };
+    request.resource_metrics[0].schema_url = "x".repeat(1 << 20);
+    request.resource_metrics[0].scope_metrics[0].metrics[0].data =
+        Some(metric::Data::Gauge(Gauge { data_points: (0..100).map(point).collect() }));
+    let bytes = request.encode_to_vec();
+    let mut splitter = Splitter::new();
+    assert!(splitter.split(&bytes, &RoutingKey::StreamId, shards(8)).is_ok());
+    let malformed = splitter.split(&bytes, &RoutingKey::StreamId, shards(1000)).map(|_| ()).unwrap_err();
+    assert_eq!(malformed.what, Fault::TooSpread);
+    assert!(splitter.split(&bytes, &RoutingKey::Resource, shards(1000)).is_ok());
+}
+
+#[test]
 fn a_metric_has_one_kind_of_data() {
     // Metric { gauge {}, sum {} } in a scope in a resource.
     let metric = [0x2a, 0, 0x3a, 0];

@@ -4,7 +4,9 @@
 //! A suite that could not be built has one failure. With `CI=true` a step left out is a failure too.
 #![expect(clippy::print_stdout, reason = "what a task says goes to the terminal")]
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,14 @@ impl Report {
     /// Runs a command that passes or fails as a whole.
     pub(crate) fn check(&mut self, name: &str, command: Command) -> bool {
         self.step(name, |_| if run(command) { Tally::PASSED } else { Tally::FAILED })
+    }
+
+    /// Runs a command that passes or fails as a whole; what it writes goes to `log`, and is shown when it fails.
+    pub(crate) fn check_quietly(&mut self, name: &str, command: Command, log: &Path) -> bool {
+        self.step(name, |name| match run_logged(command, log) {
+            Ok(tally) => tally,
+            Err(error) => failed(name, &error),
+        })
     }
 
     /// Runs a command that runs tests, and counts them.
@@ -108,6 +118,16 @@ pub(crate) fn run(mut command: Command) -> bool {
             false
         }
     }
+}
+
+fn run_logged(mut command: Command, log: &Path) -> anyhow::Result<Tally> {
+    let file = File::create(log).context("make its log")?;
+    let status = command.stdout(file.try_clone()?).stderr(file).status().context("start")?;
+    if status.success() {
+        return Ok(Tally::PASSED);
+    }
+    println!("{}", fs::read_to_string(log).context("read its log")?);
+    Ok(Tally::FAILED)
 }
 
 fn run_tests(mut command: Command) -> anyhow::Result<Tally> {

@@ -28,7 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-gateway", &["model", "otlp", "placement", "process", "wire"]),
     ("shardset-worker", &["accumulate", "model", "otlp", "placement", "process", "remote-write", "wire"]),
     ("shardset-load", &["model", "wire"]),
-    ("shardset", &["gateway", "load", "model", "placement", "process", "worker"]),
+    ("shardset", &["accumulate", "gateway", "load", "model", "placement", "process", "remote-write", "worker"]),
     (
         "shardset-bench",
         &["accumulate", "gateway", "load", "model", "otlp", "placement", "process", "remote-write", "wire", "worker"],

@@ -12,6 +12,9 @@ const STREETS: &[(&str, &[&str])] = &[
     ("worker/src/", &["admit", "accumulate", "persist", "export"]),
 ];
 
+/// Acknowledgements, the one thing that comes back: a stage may name the later one's type for it.
+const ACKNOWLEDGEMENTS: &[(&str, &[&str])] = &[("worker/src/", &["persist", "Answered"])];
+
 /// Imports of later stages in one file.
 pub fn findings(source: &Source) -> Vec<Finding> {
     let Some((module, stages)) = STREETS.iter().find_map(|(root, stages)| Some((module_of(source, root)?, *stages)))
@@ -22,12 +25,16 @@ pub fn findings(source: &Source) -> Vec<Finding> {
     let later = &stages[here + 1..];
     let named = source.product_paths().into_iter().filter_map(|(path, line)| Some((resolve(&module, &path)?, line)));
     named
-        .filter(|(path, _)| later.contains(&path[0].as_str()))
+        .filter(|(path, _)| later.contains(&path[0].as_str()) && !is_acknowledgement(source, path))
         .map(|(path, line)| {
             let what = format!("`{}` names the later stage `{}`: hand it over in pipeline.rs", module[0], path[0]);
             Finding::new(&source.path, line, what)
         })
         .collect()
+}
+
+fn is_acknowledgement(source: &Source, path: &[String]) -> bool {
+    ACKNOWLEDGEMENTS.iter().any(|(root, named)| source.path.starts_with(root) && path == *named)
 }
 
 /// The module path of a file below `root`: `src/receive/http.rs` is `[receive, http]`.
@@ -63,6 +70,13 @@ mod tests {
         assert_eq!(found("gateway/src/receive/http.rs", "use super::super::route;"), 1);
         assert_eq!(found("gateway/src/receive.rs", "fn a() { super::deliver::send() }"), 1);
         assert_eq!(found("worker/src/admit.rs", "use crate::{accumulate::A, export};"), 2);
+    }
+
+    #[test]
+    fn an_acknowledgement_may_be_named_and_nothing_else_of_its_stage() {
+        assert_eq!(found("worker/src/admit.rs", "use crate::persist::Answered;"), 0);
+        assert_eq!(found("worker/src/admit.rs", "use crate::persist::{Answered, Journal};"), 1);
+        assert_eq!(found("gateway/src/receive.rs", "use crate::deliver::Answered;"), 1);
     }
 
     #[test]

@@ -164,7 +164,8 @@ struct Texts {
 
 impl Texts {
     /// Adds the attribute whose frame starts at `start` in `bytes` and has a length of one byte.
-    #[inline]
+    // Left alone, the compiler calls it for each attribute.
+    #[inline(always)]
     fn add(&mut self, bytes: &[u8], start: usize, key_value: &[u8]) {
         if start != self.end {
             self.ask(bytes);

@@ -157,7 +157,8 @@ impl<'a> Reader<'a> {
         Ok(Self { rest: taken, end: self.at() })
     }
 
-    #[inline]
+    // Left alone, the compiler calls it for each point: with `Texts::add`, 10 of 130 ns.
+    #[inline(always)]
     fn number_and_payload(&mut self) -> Result<(u32, Payload<'a>), Fault> {
         let key = u32::try_from(self.varint()?).map_err(|_| Fault::FieldNumber)?;
         if key < 8 {

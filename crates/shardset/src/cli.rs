@@ -47,7 +47,7 @@ enum LogFormat {
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Local(args) => args.with_config_file(std::env::args_os().skip(2)).and_then(|args| {
-            start_logs(&args.log)?;
+            start_logs(&args.logs)?;
             on_runtime(local::run(args))
         }),
         Verb::Load(args) => on_runtime(load::run(*args)),

@@ -68,8 +68,8 @@ pub(crate) struct LocalArgs {
     pub(crate) dedupe_window: Duration,
 
     /// How many counted points of one stream are remembered at most.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) dedupe_points: u32,
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) dedupe_points: u16,
 
     /// Whether a stream may have many writers, or one (then points that overlap what is counted are refused).
     #[arg(long, value_name = "WRITERS", default_value = "many")]

@@ -48,15 +48,15 @@ fn accumulate(args: &LocalArgs) -> shardset_accumulate::Settings {
     let per_worker = streams.div_ceil(u64::from(args.workers));
     shardset_accumulate::Settings {
         dedupe_window: args.dedupe_window,
-        dedupe_points: args.dedupe_points as usize,
+        dedupe_points: args.dedupe_points,
         writers: match args.writers {
             WritersArg::Many => shardset_accumulate::Writers::Many,
             WritersArg::One => shardset_accumulate::Writers::One,
         },
-        max_buckets: args.max_buckets as usize,
+        max_buckets: args.max_buckets,
         max_stale: args.max_stale,
         forget_after: args.forget_after,
-        max_streams: usize::try_from(per_worker).unwrap_or(usize::MAX),
+        max_streams: u32::try_from(per_worker).unwrap_or(u32::MAX),
     }
 }
 

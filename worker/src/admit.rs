@@ -1,0 +1,151 @@
+//! Admit: takes requests off the wire, weighs and checks them, and hands them to the shard's thread.
+//!
+//! The hop is plain OTLP/gRPC `Export` with the sender's membership as metadata. What can be refused without the shard's
+//! state is refused here, on the server's threads: too many bytes, half a membership, malformed bytes. A request is
+//! checked as a whole before its first point is counted, because a client that is told "malformed" was told that nothing of it counts.
+//!
+//! | what | answer |
+//! | --- | --- |
+//! | more bytes in flight than the budget has, or a shard that stops | `UNAVAILABLE` with RetryInfo |
+//! | a message above the limit | `RESOURCE_EXHAUSTED`, final |
+//! | malformed bytes, half a membership | `INVALID_ARGUMENT` |
+//! | a membership older than the worker's, or no membership | `FAILED_PRECONDITION`; with the worker's membership as metadata |
+//! | a newer membership that the worker can not take yet | `UNAVAILABLE` with RetryInfo |
+//! | another membership with the same epoch | `INTERNAL`: a bug of ours, never a matter of waiting |
+//!
+//! Does not look at points: that is the shard's thread's work.
+
+mod budget;
+mod fence;
+
+use bytes::Bytes;
+use shardset_model::Membership;
+use shardset_otlp::Malformed;
+use shardset_otlp::read::{Scratch, check};
+use shardset_wire::membership::{self, BadMembership};
+use shardset_wire::status::unavailable;
+use shardset_wire::{Export, MetricsServer};
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tonic::codec::CompressionEncoding;
+use tonic::{Request, Response, Status};
+
+pub(crate) use self::budget::Share;
+use self::budget::{Budget, RETRY_AFTER, Weighed};
+pub use self::fence::Fenced;
+pub(crate) use self::fence::{Verdict, fence};
+use crate::metrics::ShardMetrics;
+use crate::persist::Answered;
+use crate::shard::{Event, Mailbox};
+
+/// A request whose bytes are sound. Whether it may be counted is decided where it is counted.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// An `ExportMetricsServiceRequest`.
+    pub(crate) bytes: Bytes,
+    /// The membership it was routed by.
+    pub(crate) theirs: Option<Membership>,
+    /// Who waits for the answer.
+    pub(crate) reply: oneshot::Sender<Result<Answered, Fenced>>,
+    /// Its place in the budget, given back when this is dropped.
+    pub(crate) share: Share,
+}
+
+/// Why a request was refused as a whole.
+#[derive(Debug, Error)]
+enum NotTaken {
+    #[error(transparent)]
+    Membership(#[from] BadMembership),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("over the budget")]
+    OverBudget(#[source] Status),
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+    #[error("the worker stops; send again")]
+    Stopping,
+}
+
+/// The server of the hop, for tonic's router.
+pub(crate) fn service(
+    mailbox: Mailbox,
+    message_bytes_max: usize,
+    inflight_bytes_max: usize,
+    metrics: ShardMetrics,
+) -> Weighed<MetricsServer<Admit>> {
+    let budget = Budget::new(inflight_bytes_max, metrics.inflight.clone());
+    let server = MetricsServer::new(Admit { mailbox, metrics }, message_bytes_max)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd);
+    Weighed::new(server, budget)
+}
+
+/// Takes the requests of one shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Admit {
+    mailbox: Mailbox,
+    metrics: ShardMetrics,
+}
+
+impl Export for Admit {
+    async fn export(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
+        match self.take(request).await {
+            Ok(answered) => {
+                self.metrics.answered("accepted");
+                Ok(Response::new(answered.into_bytes()))
+            }
+            Err(not_taken) => {
+                self.metrics.answered(not_taken.outcome());
+                Err(not_taken.into_status())
+            }
+        }
+    }
+}
+
+impl Admit {
+    async fn take(&self, request: Request<Bytes>) -> Result<Answered, NotTaken> {
+        let theirs = membership::read(request.metadata())?;
+        let share = request.extensions().get::<Share>().expect("the server is wrapped in Weighed").clone();
+        let bytes = request.into_inner();
+        share.grow_to(bytes.len()).map_err(NotTaken::OverBudget)?;
+        check(&bytes, &mut Scratch::default())?;
+        let (reply, answer) = oneshot::channel();
+        let admitted = Admitted { bytes, theirs, reply, share };
+        self.mailbox.send(Event::Request(admitted)).await.map_err(|_| NotTaken::Stopping)?;
+        Ok(answer.await.map_err(|_| NotTaken::Stopping)??)
+    }
+}
+
+impl NotTaken {
+    /// The value of the label `outcome`.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Membership(_) => "bad_membership",
+            Self::Malformed(_) => "malformed",
+            Self::OverBudget(_) => "over_budget",
+            Self::Fenced(Fenced::NoEpoch) => "no_epoch",
+            Self::Fenced(Fenced::Stale { .. }) => "stale_epoch",
+            Self::Fenced(Fenced::Ahead { .. }) => "newer_epoch",
+            Self::Fenced(Fenced::Conflict { .. }) => "epoch_conflict",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    fn into_status(self) -> Status {
+        let message = self.to_string();
+        match self {
+            Self::Membership(_) | Self::Malformed(_) => Status::invalid_argument(message),
+            Self::OverBudget(status) => status,
+            Self::Fenced(Fenced::Stale { mine, .. }) => with_membership(Status::failed_precondition(message), mine),
+            Self::Fenced(Fenced::NoEpoch) => Status::failed_precondition(message),
+            Self::Fenced(Fenced::Ahead { mine, .. }) => with_membership(unavailable(message, RETRY_AFTER), mine),
+            Self::Fenced(Fenced::Conflict { .. }) => Status::internal(message),
+            Self::Stopping => unavailable(message, RETRY_AFTER),
+        }
+    }
+}
+
+fn with_membership(mut status: Status, mine: Membership) -> Status {
+    membership::write(mine, status.metadata_mut());
+    status
+}

@@ -1,0 +1,147 @@
+//! Export: tells the destinations what the streams have become, on the worker's clock.
+//!
+//! There is no queue of samples. Each destination has one task that, tick by tick, pulls a *pass* out of the shard piece by
+//! piece and delivers each piece until it is taken; the next pass begins when the last one is delivered completely. While a
+//! backend is away, ticks are left out and nothing piles up but the few pieces in flight: totals are cumulative, so the pass
+//! that gets through tells everything (`moments`).
+//!
+//! Pieces of one pass hold different streams, so several may be in flight; two passes may not, since remote write wants the
+//! samples of a series in order.
+//!
+//! At a stop every destination gets one last pass, as far as the grace period allows.
+
+mod clock;
+mod moments;
+mod pass;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shardset_process::clock::now;
+use shardset_remote_write::{Destination, Stopped};
+use thiserror::Error;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::clock::TickClock;
+use self::clock::until_next;
+pub(crate) use self::pass::{Desk, View};
+use crate::metrics::DestinationMetrics;
+use crate::shard::{Event, Gone, Mailbox, PassStamp, Telling};
+
+/// Pieces of one pass that are under way at a time: one that the backend stores, one on the wire, one being made. A piece is
+/// about 1 MiB, so this is also what a backend costs while it is away.
+pub const CHUNKS_IN_FLIGHT_MAX: usize = 3;
+
+/// Where a worker exports to.
+#[derive(Clone, Debug)]
+pub struct ExportTo {
+    /// What it is called in metrics, logs and the checkpoint: unique, and the same after a restart.
+    pub name: String,
+    /// How it is reached. Workers of one process may share it.
+    pub destination: Arc<Destination>,
+}
+
+/// Asks exporters to stop: first to finish, then to give up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StopExport {
+    /// No more ticks: one last pass, then end.
+    pub(crate) finish: CancellationToken,
+    /// The grace period is over: what is not delivered yet stays undelivered.
+    pub(crate) give_up: CancellationToken,
+}
+
+/// Why a pass came to no end.
+#[derive(Debug, Error)]
+pub(crate) enum Broken {
+    /// The shard ended first.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// The process stops and the destination does not answer.
+    #[error(transparent)]
+    GaveUp(#[from] Stopped),
+    /// A bug of ours.
+    #[error("a delivery ended before its time")]
+    Panicked(#[from] JoinError),
+}
+
+/// The way of one shard's streams to one destination.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    pub(crate) index: usize,
+    pub(crate) to: ExportTo,
+    pub(crate) interval: Duration,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) metrics: DestinationMetrics,
+    pub(crate) stop: StopExport,
+}
+
+impl Exporter {
+    /// Exports tick by tick until asked to stop, then once more.
+    ///
+    /// # Errors
+    ///
+    /// A panic of a delivery. A shard that is gone or a grace period that is over end it without an error: the one says so
+    /// itself, the other is said here.
+    pub(crate) async fn run(self) -> Result<(), JoinError> {
+        match self.ticks().await {
+            Ok(()) | Err(Broken::Gone(_)) => Ok(()),
+            Err(Broken::GaveUp(_)) => {
+                let destination = &self.to.name;
+                tracing::warn!(
+                    destination,
+                    "the destination did not take everything before the stop; the rest goes out after the next start"
+                );
+                Ok(())
+            }
+            Err(Broken::Panicked(error)) => Err(error),
+        }
+    }
+
+    async fn ticks(&self) -> Result<(), Broken> {
+        loop {
+            let tick = tokio::time::sleep(until_next(self.interval, now()));
+            match self.stop.finish.run_until_cancelled(tick).await {
+                Some(()) => self.pass(PassStamp::Tick).await?,
+                None => return self.pass(PassStamp::Now).await,
+            }
+        }
+    }
+
+    /// One pass: pulls piece by piece, as fast as the destination takes them.
+    async fn pass(&self, stamp: PassStamp) -> Result<(), Broken> {
+        let destination = self.index;
+        self.mailbox.ask(|reply| Event::OpenPass { destination, stamp, reply }).await?;
+        let mut under_way = JoinSet::new();
+        loop {
+            let chunk = self.mailbox.ask(|reply| Event::NextChunk { destination, reply }).await?;
+            if !chunk.batch.is_empty() {
+                self.metrics.samples.inc_by(chunk.batch.samples() as u64);
+                let (to, give_up) = (Arc::clone(&self.to.destination), self.stop.give_up.clone());
+                under_way.spawn(async move { to.deliver(&chunk.batch, &give_up).await.map(|_| chunk.told) });
+            }
+            let allowed = if chunk.last { 0 } else { CHUNKS_IN_FLIGHT_MAX - 1 };
+            self.settle(&mut under_way, allowed).await?;
+            if chunk.last {
+                break;
+            }
+        }
+        self.mailbox.send(Event::ClosePass { destination }).await?;
+        self.metrics.passes.inc();
+        Ok(())
+    }
+
+    /// Waits until no more than `allowed` pieces are under way.
+    async fn settle(&self, under_way: &mut Deliveries, allowed: usize) -> Result<(), Broken> {
+        while under_way.len() > allowed {
+            let Some(delivered) = under_way.join_next().await else { break };
+            let told = delivered??;
+            self.mailbox.send(Event::Delivered { destination: self.index, told }).await?;
+            self.metrics.chunks.inc();
+        }
+        Ok(())
+    }
+}
+
+/// Pieces under way; each ends with what it told.
+type Deliveries = JoinSet<Result<Vec<Telling>, Stopped>>;

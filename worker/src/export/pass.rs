@@ -1,0 +1,197 @@
+//! A destination's place in the shard, and the pieces of its passes.
+//!
+//! A pass walks every slot once, then the resources (`target_info`), then the metadata of families. It is asked for piece by
+//! piece, and each piece takes the newest tick: a pass that a slow backend drags over many ticks tells of late streams what
+//! they are, not what they were when it began. Times still ascend for every series, because a pass tells each series once
+//! and the next pass begins after the newest time of this one.
+//!
+//! A piece ends when its batch is full or when it has looked at many slots in vain, so that no piece keeps requests waiting.
+//!
+//! What a piece told is noted when it is delivered, not when it is made: a stop before that leaves the stream untold, and
+//! its zero and its end are owed again after the next start.
+
+use shardset_accumulate::{Stream, Streams};
+use shardset_model::{Exemplar, UnixMillis, UnixNanos, Value};
+use shardset_remote_write::{Announcements, Batch, Sample};
+
+use super::TickClock;
+use super::moments::{Life, Owed, Stamp, owed};
+use crate::metrics::ShardMetrics;
+use crate::shard::{Catalog, Chunk, FamilyKey, PassStamp, Telling};
+
+/// Slots looked at in one piece; a look at a stream that is owed nothing takes some ns.
+const LOOKS_MAX: u32 = 50_000;
+/// Families announced in one piece.
+const ANNOUNCEMENTS_MAX: usize = 2_000;
+
+/// One destination's place.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The generation that the destination has been told up to.
+    done: u32,
+    /// The newest time that it has been told.
+    last: UnixMillis,
+    /// The tick of its last pass, counted since the Unix epoch.
+    last_tick: u64,
+    announced: Announcements,
+    open: Option<Pass>,
+}
+
+/// A pass that is not delivered yet.
+#[derive(Debug)]
+struct Pass {
+    upto: u32,
+    time: UnixMillis,
+    tick: u64,
+    /// How many ticks have passed since the last pass.
+    elapsed: u64,
+    place: Place,
+}
+
+/// Where a pass goes on.
+#[derive(Debug)]
+enum Place {
+    Streams(u32),
+    Resources(u32),
+    Families(Option<FamilyKey>),
+    End,
+}
+
+/// What a pass sees of a shard.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) streams: &'a Streams,
+    pub(crate) catalog: &'a mut Catalog,
+    pub(crate) metrics: &'a ShardMetrics,
+    /// Every how many ticks an unchanged stream is repeated.
+    pub(crate) heartbeat_ticks: u64,
+    /// See [`Owed::floor`].
+    pub(crate) floor: UnixMillis,
+    /// Whether this is the only shard: only then has a resource ended that has no live stream here.
+    pub(crate) alone: bool,
+}
+
+impl Desk {
+    /// A destination that nothing was told in this life of the shard, and nothing after `last` in an earlier one.
+    pub(crate) fn new(last: UnixMillis) -> Self {
+        Self { done: 0, last, last_tick: 0, announced: Announcements::new(), open: None }
+    }
+
+    /// Begins a pass that tells what happened up to generation `upto`.
+    pub(crate) fn open(&mut self, upto: u32, stamp: PassStamp, clock: &mut TickClock, now: UnixNanos) {
+        let time = match stamp {
+            PassStamp::Tick => clock.after(self.last, now),
+            PassStamp::Now => clock.at_once(self.last, now),
+        };
+        let tick = clock.tick_of(time);
+        let elapsed = tick.saturating_sub(self.last_tick);
+        self.open = Some(Pass { upto, time, tick, elapsed, place: Place::Streams(0) });
+    }
+
+    /// A piece of the open pass is delivered. `noted` is told of each stream that is told now.
+    pub(crate) fn delivered(&self, told: &[Telling], streams: &mut Streams, mut noted: impl FnMut(Telling)) {
+        let Some(pass) = &self.open else { return };
+        for &telling in told {
+            // The slot may have changed hands while the piece was under way.
+            if streams.get(telling.slot).is_some_and(|stream| stream.born() <= pass.upto) {
+                streams.mark_told(telling.slot, telling.time);
+                noted(telling);
+            }
+        }
+    }
+
+    /// Ends the pass: everything it told is delivered.
+    pub(crate) fn close(&mut self) {
+        if let Some(pass) = self.open.take() {
+            self.done = pass.upto;
+            self.last_tick = pass.tick;
+        }
+    }
+
+    /// The next piece of the pass; an empty last one where none is open.
+    pub(crate) fn chunk(&mut self, view: &mut View<'_>, tick: UnixMillis) -> Chunk {
+        let mut chunk = Chunk::default();
+        let Some(mut pass) = self.open.take() else { return Chunk { last: true, ..chunk } };
+        pass.time = pass.time.max(tick);
+        self.last = pass.time;
+        pass.place = match std::mem::replace(&mut pass.place, Place::End) {
+            Place::Streams(from) => self.streams(from, &pass, view, &mut chunk),
+            Place::Resources(from) => self.resources(from, &pass, view, &mut chunk.batch),
+            Place::Families(after) => self.families(after.as_ref(), &pass, view.catalog, &mut chunk.batch),
+            Place::End => Place::End,
+        };
+        chunk.last = matches!(pass.place, Place::End);
+        self.open = Some(pass);
+        chunk
+    }
+
+    fn streams(&self, from: u32, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk) -> Place {
+        let mut moments = Vec::with_capacity(3);
+        for slot in from..view.streams.slots() {
+            if chunk.batch.is_full() || slot - from >= LOOKS_MAX {
+                return Place::Streams(slot);
+            }
+            let Some(stream) = view.streams.get(slot) else { continue };
+            owed(&Life::of(stream), &self.owed(pass, slot, view), &mut moments);
+            let Some(newest) = moments.last() else { continue };
+            let Some((family, labels)) = view.catalog.told(slot, stream.identity()) else { continue };
+            let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(self.done).collect();
+            let sample = Sample { value: stream.value(), moments: &moments, exemplars: &exemplars };
+            match chunk.batch.append(family, labels, &sample) {
+                Ok(()) => chunk.told.push(Telling { slot, time: newest.time }),
+                Err(reason) => view.metrics.not_encodable(reason.reason()),
+            }
+        }
+        Place::Resources(0)
+    }
+
+    fn resources(&self, from: u32, pass: &Pass, view: &View<'_>, batch: &mut Batch) -> Place {
+        let mut moments = Vec::with_capacity(1);
+        let family = view.catalog.target_info();
+        for (id, resource) in view.catalog.resources(from) {
+            if batch.is_full() {
+                return Place::Resources(id);
+            }
+            if resource.gone.is_some() && !view.alone {
+                continue;
+            }
+            let (born, stamp) = (resource.born, Stamp::Tick { zero: None });
+            let life = Life { born, changed: born, ended: resource.gone, stamp, told: None };
+            owed(&life, &self.owed(pass, id, view), &mut moments);
+            let sample = Sample { value: Value::Int(1), moments: &moments, exemplars: &[] };
+            if let Err(reason) = batch.append(family, &resource.labels, &sample) {
+                view.metrics.not_encodable(reason.reason());
+            }
+        }
+        Place::Families(None)
+    }
+
+    fn families(&mut self, after: Option<&FamilyKey>, pass: &Pass, catalog: &Catalog, batch: &mut Batch) -> Place {
+        for (announced, (key, family)) in catalog.families_after(after).enumerate() {
+            self.announced.announce(batch, family, pass.time);
+            if batch.is_full() || announced + 1 >= ANNOUNCEMENTS_MAX {
+                return Place::Families(Some(key.clone()));
+            }
+        }
+        Place::End
+    }
+
+    /// What the pass owes the stream or resource at `position`. Heartbeats are spread over the ticks by position; those of
+    /// ticks that were left out are made up for.
+    fn owed(&self, pass: &Pass, position: u32, view: &View<'_>) -> Owed {
+        let since_beat = (pass.tick + u64::from(position)) % view.heartbeat_ticks;
+        let heartbeat = since_beat < pass.elapsed;
+        Owed { done: self.done, upto: pass.upto, time: pass.time, heartbeat, floor: view.floor }
+    }
+}
+
+impl Life {
+    fn of(stream: Stream<'_>) -> Self {
+        let stamp = match stream.own_time() {
+            Some(own) => Stamp::Own(own.millis()),
+            None => Stamp::Tick { zero: stream.kind().is_monotonic().then(|| stream.start()) },
+        };
+        let (born, changed, ended) = (stream.born(), stream.changed(), stream.ended());
+        Self { born, changed, ended, stamp, told: stream.told() }
+    }
+}

@@ -1,0 +1,147 @@
+//! The one way to a shard's thread: a bounded queue of a closed set of events.
+//!
+//! Everything that a shard can be asked is listed here. No event takes longer than a few milliseconds: what is larger (a
+//! pass, a scrape, a sweep) is asked for piece by piece, so that requests are never behind more than one piece of each asker.
+
+use prometheus_client::metrics::gauge::Gauge;
+use shardset_model::UnixMillis;
+use shardset_remote_write::{Batch, Exposition};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use super::catalog::FamilyKey;
+use crate::admit::Admitted;
+use crate::persist::PersistError;
+
+/// What a shard can be asked.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Count these points.
+    Request(Admitted),
+    /// Begin a pass for a destination. It must have none open.
+    OpenPass {
+        /// Whose.
+        destination: usize,
+        /// When it is stamped.
+        stamp: PassStamp,
+        /// Answered when it is open.
+        reply: oneshot::Sender<()>,
+    },
+    /// Make the next piece of a destination's pass.
+    NextChunk {
+        /// Whose.
+        destination: usize,
+        /// The piece.
+        reply: oneshot::Sender<Chunk>,
+    },
+    /// A piece is delivered.
+    Delivered {
+        /// To whom.
+        destination: usize,
+        /// What the piece told.
+        told: Vec<Telling>,
+    },
+    /// All pieces of a destination's pass are delivered.
+    ClosePass {
+        /// Whose.
+        destination: usize,
+    },
+    /// List some families in their order.
+    Families {
+        /// Those after this one.
+        after: Option<FamilyKey>,
+        /// No family means that there are no more.
+        reply: oneshot::Sender<Vec<FamilyKey>>,
+    },
+    /// Write some streams of a family as text.
+    Text {
+        /// Which family.
+        family: FamilyKey,
+        /// From which member on.
+        from: u32,
+        /// What to append to.
+        exposition: Exposition,
+        /// The text, and where to go on.
+        reply: oneshot::Sender<TextPart>,
+    },
+    /// Look for streams whose time is over.
+    Sweep,
+    /// Keep everything and end.
+    Stop {
+        /// Whether it is kept.
+        reply: oneshot::Sender<Result<(), PersistError>>,
+    },
+}
+
+/// When a pass is stamped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PassStamp {
+    /// With the newest tick.
+    Tick,
+    /// With the time as it is: the last pass of this process.
+    Now,
+}
+
+/// A stream in a piece, and the newest time that the piece tells of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Telling {
+    /// The stream's slot.
+    pub(crate) slot: u32,
+    /// The time.
+    pub(crate) time: UnixMillis,
+}
+
+/// A piece of a pass.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    /// What to deliver; may be empty.
+    pub(crate) batch: Batch,
+    /// What it tells of which stream; to be handed back when it is delivered.
+    pub(crate) told: Vec<Telling>,
+    /// Whether it is the last one.
+    pub(crate) last: bool,
+}
+
+/// A piece of a family's text.
+#[derive(Debug)]
+pub(crate) struct TextPart {
+    /// What was handed in, with the text appended.
+    pub(crate) exposition: Exposition,
+    /// Where to go on; `None` at the end of the family.
+    pub(crate) next: Option<u32>,
+}
+
+/// The shard's thread has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the shard has stopped")]
+pub(crate) struct Gone;
+
+/// Sends to the shard's thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    sender: mpsc::Sender<Event>,
+    depth: Gauge,
+}
+
+impl Mailbox {
+    /// A mailbox of at most `events_max` events, whose depth is shown.
+    pub(crate) fn new(events_max: usize, depth: Gauge) -> (Self, mpsc::Receiver<Event>) {
+        let (sender, receiver) = mpsc::channel(events_max);
+        (Self { sender, depth }, receiver)
+    }
+
+    /// Puts an event in, waiting for room.
+    pub(crate) async fn send(&self, event: Event) -> Result<(), Gone> {
+        let sent = self.sender.send(event).await.map_err(|_| Gone);
+        let depth = self.sender.max_capacity() - self.sender.capacity();
+        self.depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        sent
+    }
+
+    /// Puts a question in and waits for its answer.
+    pub(crate) async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.send(question(reply)).await?;
+        answer.await.map_err(|_| Gone)
+    }
+}

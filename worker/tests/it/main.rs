@@ -1,0 +1,13 @@
+//! A worker from socket to sample: a real gRPC client on one side, a scripted remote-write backend on the other.
+//!
+//! Ticks are tens of milliseconds apart and every wait is for a condition, so nothing depends on how fast the machine is.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+mod backend;
+mod export;
+mod fencing;
+mod harness;
+mod requests;
+mod scrape;
+mod sender;
+mod stop;

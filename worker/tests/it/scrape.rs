@@ -1,0 +1,109 @@
+//! The scrape endpoint tells what remote write tells.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shardset_worker::scrape;
+use tokio::net::TcpListener;
+
+use crate::backend::Backend;
+use crate::harness::{Harness, now, settings, three_shards, to};
+use crate::sender::{Sender, counter, gauge, histogram, request};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Serves the scrape endpoint of these workers.
+async fn endpoint(workers: &[&Harness]) -> String {
+    let router = scrape::router(workers.iter().map(|worker| worker.worker.scrape_source()).collect());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "a test's server ends with the test")]
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn get(url: &str, accept: &str) -> (String, String) {
+    let response = reqwest::Client::new().get(url).header("accept", accept).send().await.unwrap();
+    let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+    (kind, response.text().await.unwrap())
+}
+
+/// Series and values of a text, without the heads of families.
+fn series(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+/// `target_info{}` and `up{}` alike: remote write's names always have braces.
+fn plain(name: &str) -> String {
+    name.strip_suffix("{}").unwrap_or(name).to_owned()
+}
+
+#[tokio::test]
+async fn a_scrape_tells_the_series_that_remote_write_tells() {
+    let backend = Backend::start().await;
+    let worker = Harness::start(&backend).await;
+    let (sender, start) = (worker.sender().await, now() - 10 * SECOND);
+    let time = start + SECOND;
+    sender
+        .accept(vec![
+            counter("claude_code.token.usage", "a", start, time, 20.0),
+            counter("claude_code.token.usage", "b", start, time, 7.0),
+            histogram("latency", "a", start, time, &[1.0, 10.0], &[1, 2, 3]),
+            gauge("level", "a", time, 0.5),
+        ])
+        .await;
+    let arrived = |got: &crate::backend::Received| got.last("level{").is_some() && got.last("target_info{").is_some();
+    let received = backend.wait("everything", arrived).await;
+    let told: BTreeMap<String, f64> =
+        received.series.iter().map(|(name, samples)| (plain(name), samples.last().unwrap().value)).collect();
+
+    let url = endpoint(&[&worker]).await;
+    let (kind, text) = get(&url, "text/plain").await;
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(series(&text), told);
+    let (kind, text) = get(&url, "application/openmetrics-text; version=1.0.0").await;
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(text.ends_with("# EOF\n") && text.contains("# TYPE claude_code_token_usage counter\n"), "{text}");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn one_endpoint_tells_each_family_of_all_shards_in_one_piece() {
+    let backend = Backend::start().await;
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let run = |shard| {
+        let destinations = vec![to("main", &backend.url)];
+        Harness::run_shard(settings(dir.path()), three_shards(1), shard, destinations, Arc::clone(&dir))
+    };
+    let workers = [run(0).await, run(1).await, run(2).await];
+    let start = now() - 10 * SECOND;
+    let mut sent = 0;
+    for session in 0..900 {
+        // What a gateway does: each point to its owner.
+        for (name, owner) in [("requests", session % 3), ("errors", session % 2)] {
+            let body =
+                request(vec![("checkout", vec![counter(name, &session.to_string(), start, start + SECOND, 1.0)])]);
+            let address = workers[owner].worker.address();
+            let answer = Sender::connect(address, Some(three_shards(1))).await.send_bytes(body).await.unwrap();
+            sent += u64::from(answer.rejected_points == 0);
+        }
+    }
+    let url = endpoint(&workers.each_ref()).await;
+    let (_, text) = get(&url, "text/plain").await;
+    let told = series(&text);
+    let counters = told.iter().filter(|(name, _)| !name.starts_with("target_info"));
+    assert_eq!(counters.map(|(_, value)| *value as u64).sum::<u64>(), sent);
+    for family in ["requests_total", "errors_total", "target_info"] {
+        assert_eq!(text.matches(&format!("# TYPE {family} ")).count(), 1, "{family}");
+    }
+    let names: Vec<&str> =
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('{').next().unwrap()).collect();
+    assert!(names.is_sorted(), "families stand in one piece");
+    for worker in workers {
+        worker.stop().await;
+    }
+}

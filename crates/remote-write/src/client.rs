@@ -154,7 +154,8 @@ impl Destination {
     async fn wait(&self, later: &Later, attempt: u32, stop: &CancellationToken) -> Result<(), Stopped> {
         let pause = self.backoff.pause(later, attempt, (self.clock)());
         self.metrics.retried(later.cause);
-        let (url, cause, told, pause_ms) = (self.requests.url(), later.cause.name(), &later.told, pause.as_millis());
+        let (url, cause, told) = (self.requests.shown_url(), later.cause.name(), &later.told);
+        let pause_ms = pause.as_millis();
         if later.cause.is_misconfiguration() {
             tracing::error!(%url, cause, %told, attempt, pause_ms, "the destination does not take our requests; is it set up rightly? nothing is lost, trying again");
         } else if attempt.is_power_of_two() {
@@ -171,6 +172,9 @@ impl Destination {
 
     fn count_dropped(&self, batch: &Batch, series: Range<usize>, reason: DropReason, delivered: &mut Delivered) {
         let samples = batch.samples_in(series);
+        if samples == 0 {
+            return;
+        }
         *delivered.dropped.entry(reason).or_default() += samples;
         self.metrics.dropped(reason, samples);
     }
@@ -183,7 +187,7 @@ impl Destination {
             "see the backend's log"
         };
         tracing::warn!(
-            url = %self.requests.url(),
+            url = %self.requests.shown_url(),
             status = rejection.status.as_u16(),
             reason = rejection.reason.name(),
             series = batch.series(),

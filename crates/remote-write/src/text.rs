@@ -10,6 +10,8 @@
 //!   ([`exponential`]).
 //! - **OpenMetrics** wants counters to end in `_total`. A counter that does not, because the translation adds no suffixes, is
 //!   exposed as `unknown` rather than under another name.
+//! - **Bounds** look like floats in OpenMetrics, `le="1.0"`, which demands it and to which Prometheus 3 brings the other format
+//!   too; remote write has `le="1"`, as Prometheus' own OTLP endpoint writes it.
 //! - **UTF-8 names** stand in quotes, as Prometheus 3 reads them.
 //!
 //! Pure.

@@ -25,7 +25,7 @@ pub(super) enum Answer {
 #[derive(PartialEq, Debug)]
 pub(super) struct Later {
     pub(super) cause: Cause,
-    /// `Retry-After`, as it came, and the server's own `Date`, by which it is to be read.
+    /// `Retry-After`, as it came.
     pub(super) retry_after: Option<String>,
     /// What the server said, or what went wrong.
     pub(super) told: String,
@@ -69,10 +69,12 @@ impl Later {
     }
 
     /// No answer came.
-    pub(super) fn failed(error: &reqwest::Error) -> Self {
+    pub(super) fn failed(error: reqwest::Error) -> Self {
         let cause = if error.is_timeout() { Cause::Timeout } else { Cause::Transport };
+        // The URL may carry a password, and stands in the log beside this anyway.
+        let error = error.without_url();
         let mut told = error.to_string();
-        let mut source = std::error::Error::source(error);
+        let mut source = std::error::Error::source(&error);
         while let Some(error) = source {
             told.push_str(": ");
             told.push_str(&error.to_string());

@@ -49,8 +49,11 @@ impl Requests {
         Ok(Self { client, url, headers: headers(&settings.headers)?, auth: settings.auth.clone() })
     }
 
-    pub(super) fn url(&self) -> &Url {
-        &self.url
+    /// Where requests go, without what may be secret in a URL: credentials and the query.
+    pub(super) fn shown_url(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{host}{port}{}", self.url.scheme(), self.url.path())
     }
 
     /// Whether this is Amazon Managed Service for Prometheus, which tells why it refuses in CloudWatch only.
@@ -71,7 +74,7 @@ impl Requests {
         };
         match request.send().await {
             Ok(response) => Answer::read(response).await,
-            Err(error) => Answer::Later(Later::failed(&error)),
+            Err(error) => Answer::Later(Later::failed(error)),
         }
     }
 
@@ -204,6 +207,16 @@ mod tests {
         assert!(with(TlsSettings { cert_file: missing(), ..none() }).starts_with("tls.cert-file, tls.key-file: "));
         let identity = TlsSettings { cert_file: Some(empty.clone()), key_file: Some(empty), ..none() };
         assert!(with(identity).starts_with("tls.cert-file, tls.key-file: "));
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret() {
+        let shown = |url: &str| Requests::new(&DestinationSettings::new(url)).unwrap().shown_url();
+        assert_eq!(
+            shown("https://me:secret@mimir.example:8443/api/v1/push?token=x"),
+            "https://mimir.example:8443/api/v1/push"
+        );
+        assert_eq!(shown("http://[::1]/write"), "http://[::1]/write");
     }
 
     #[test]

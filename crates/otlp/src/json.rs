@@ -1,6 +1,6 @@
 //! OTLP/JSON to the canonical protobuf of the same request.
 //!
-//! Decision: one table of OTLP's messages ([`table`]) and one encoder of proto3 JSON that is driven by it ([`encode`]), so
+//! Decision: one table of OTLP's messages (`table`) and one encoder of proto3 JSON that is driven by it (`encode`), so
 //! each rule stands in one place and holds for every field. Protobuf is written as the JSON is read; nothing is built in
 //! between. It is canonical: fields in the table's order, defaults left out, members of a choice kept. So a stream has one
 //! identity whichever way its points come in, and the stages behind see no JSON.

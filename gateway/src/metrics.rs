@@ -1,13 +1,13 @@
 //! What becomes of the points that a gateway receives: received = accepted + refused + rejected + unavailable + abandoned,
 //! at any moment when no request is in flight.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 /// What became of a point.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Outcome {
     /// Durable at its worker (counted, or recognised as counted already).
     Accepted,
@@ -21,9 +21,22 @@ pub enum Outcome {
     Abandoned,
 }
 
+impl Outcome {
+    /// The value of the label `outcome`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct OutcomeLabels {
-    outcome: Outcome,
+    outcome: &'static str,
 }
 
 /// Counters of the gateway's points.
@@ -75,7 +88,7 @@ impl Tally {
     pub(crate) fn settle(&mut self, points: u64, outcome: Outcome) {
         let points = points.min(self.open);
         self.open -= points;
-        self.metrics.outcomes.get_or_create(&OutcomeLabels { outcome }).inc_by(points);
+        self.metrics.outcomes.get_or_create(&OutcomeLabels { outcome: outcome.name() }).inc_by(points);
     }
 
     /// All that are left have this outcome.

@@ -2,6 +2,8 @@
 //!
 //! WARN means surprising but nothing is lost; ERROR means that data is lost or that a person must act.
 
+use std::io::IsTerminal;
+
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
@@ -39,7 +41,9 @@ pub enum LoggingError {
 pub fn init(filter: &str, format: Format) -> Result<(), LoggingError> {
     let parsed =
         EnvFilter::try_new(filter).map_err(|source| LoggingError::Filter { filter: filter.to_owned(), source })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let is_for_a_person = std::io::stderr().is_terminal();
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr).with_ansi(is_for_a_person);
     match format {
         Format::Text => lines.try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),

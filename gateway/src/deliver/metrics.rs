@@ -1,6 +1,6 @@
 //! What delivery counts, per shard.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -14,17 +14,30 @@ struct Shard {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct ShardAttempt {
     shard: u32,
-    result: AttemptResult,
+    result: &'static str,
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum AttemptResult {
     Durable,
     Retried,
     Rejected,
     OtherEpoch,
     TimedOut,
+}
+
+impl AttemptResult {
+    /// The value of the label `result`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Retried => "retried",
+            Self::Rejected => "rejected",
+            Self::OtherEpoch => "other_epoch",
+            Self::TimedOut => "timed_out",
+        }
+    }
 }
 
 /// Counters of the stage, all shards.
@@ -81,7 +94,7 @@ impl ShardMetrics {
 
     /// It came back, or did not.
     pub(super) fn ended(&self, result: AttemptResult, seconds: f64) {
-        self.all.attempts.get_or_create(&ShardAttempt { shard: self.shard, result }).inc();
+        self.all.attempts.get_or_create(&ShardAttempt { shard: self.shard, result: result.name() }).inc();
         self.all.seconds.get_or_create(&Shard { shard: self.shard }).observe(seconds);
     }
 }

@@ -158,12 +158,14 @@ impl Prometheus {
     async fn ready(&mut self) -> anyhow::Result<()> {
         let url = format!("{}/-/ready", self.url());
         wait::until("Prometheus is ready", PATIENCE, async || {
-            self.running.is_running()?;
+            if let Err(ended) = self.running.is_running() {
+                return Ok(Err(ended));
+            }
             let response = reqwest::get(&url).await?;
             ensure!(response.status().is_success(), "it answers {}", response.status());
-            Ok(())
+            Ok(Ok(()))
         })
-        .await
+        .await?
     }
 }
 

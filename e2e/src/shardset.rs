@@ -125,7 +125,12 @@ impl Shardset {
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
-        wait::until("shardset is ready", PATIENCE, async || self.is_well().await).await
+        wait::until("shardset is ready", PATIENCE, async || match self.running.is_running() {
+            Ok(()) => self.is_well().await.map(Ok),
+            // It will not come back: no use in asking again.
+            ended => Ok(ended),
+        })
+        .await?
     }
 }
 

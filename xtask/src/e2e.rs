@@ -17,8 +17,8 @@ struct Tools {
     python: Option<PathBuf>,
 }
 
-/// Runs all test files of `e2e/`, or the one called `only`.
-pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>) -> anyhow::Result<()> {
+/// Runs all test files of `e2e/`, or the one called `only`; with `bless`, generated pages are written instead of compared.
+pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>, bless: bool) -> anyhow::Result<()> {
     if !report.check("shardset for end-to-end tests", cargo(&["build", "--package", "shardset"])) {
         return Ok(());
     }
@@ -27,12 +27,15 @@ pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>) -> any
         javascript: tools::javascript(cache, report)?,
         python: tools::python(cache, report)?,
     };
-    let mut tests = cargo(&["test", "--package", "shardset-e2e", "--no-fail-fast"]);
+    let mut tests = cargo(&["test", "--package", "shardset-e2e", "--no-fail-fast", "--lib"]);
     let files = cache::names(&cache.in_clone("e2e/tests"), "rs")?;
     for file in files.iter().filter(|file| only.is_none_or(|only| only == *file) && tools.suffice_for(file)) {
         tests.args(["--test", file]);
     }
     tests.envs(tools.variables());
+    if bless {
+        tests.env("SHARDSET_E2E_BLESS", "1");
+    }
     report.tests("end-to-end tests", tests);
     Ok(())
 }

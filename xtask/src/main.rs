@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut report = report::Report::new(arguments.ci);
     match arguments.task {
         Task::Test { fuzz_seconds } => suite::test(&cache, &mut report, fuzz_seconds)?,
-        Task::E2e { only } => e2e::run(&cache, &mut report, only.as_deref())?,
+        Task::E2e { only, bless } => e2e::run(&cache, &mut report, only.as_deref(), bless)?,
         Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,
         Task::Bench { arguments } => {
             let mut bench = Command::new("cargo");

@@ -38,6 +38,9 @@ pub(crate) enum Task {
     E2e {
         /// Only the test file of this name (e2e/tests/NAME.rs).
         only: Option<String>,
+        /// Write the generated parts of docs/ anew (with `documentation`).
+        #[arg(long)]
+        bless: bool,
     },
     /// Fuzz every target for a bounded time.
     Fuzz {
@@ -63,7 +66,7 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
     report.check("docs", docs);
     dependencies(cache, report)?;
     fuzz::run(cache, report, fuzz_seconds)?;
-    e2e::run(cache, report, None)
+    e2e::run(cache, report, None, false)
 }
 
 /// Licences, bans and sources. The advisory database is not asked: it is on the network and changes under a test.

@@ -16,8 +16,6 @@ mod shard;
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use shardset_model::ShardIndex;
 use shardset_process::Tasks;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -27,6 +25,8 @@ pub use link::Link;
 pub use metrics::DeliverMetrics;
 
 use batch::Part;
+
+use crate::route::Routed;
 
 /// How parts are merged, sent and retried.
 #[derive(Clone, Debug)]
@@ -57,19 +57,6 @@ impl Default for DeliverSettings {
             retry_after: Duration::from_secs(1),
         }
     }
-}
-
-/// What a request asks of one shard.
-#[derive(Clone, Debug)]
-pub struct Routed {
-    /// Whose it is.
-    pub shard: ShardIndex,
-    /// A valid `ExportMetricsServiceRequest`.
-    pub bytes: Bytes,
-    /// Top-level `ResourceMetrics` in it.
-    pub resources: u32,
-    /// Points in it.
-    pub points: u64,
 }
 
 /// Parts that may wait for one shard's merger. Their bytes are bounded by the budget of the receiver; this bounds their

@@ -142,6 +142,6 @@ impl<I> Shared<I> {
 
     /// `body`, to be read under the settings' rules and at the expense of `reservation`.
     fn metered(&self, body: Incoming, reservation: Reservation, limit: usize, of: Protocol) -> Metered<Incoming> {
-        Metered::new(body, reservation, limit, self.settings.body_timeout, (self.metrics.clone(), of))
+        Metered::new(body, reservation, limit, self.settings.body_timeout, self.metrics.received(of))
     }
 }

@@ -6,15 +6,26 @@
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use shardset_model::ShardCount;
+use shardset_model::{ShardCount, ShardIndex};
 use shardset_otlp::Malformed;
 use shardset_otlp::split::Splitter;
 use shardset_placement::RoutingKey;
 
-use crate::deliver::Routed;
-
 /// Above this many bytes a split takes milliseconds, and the runtime is told that this thread is busy.
 const LONG_SPLIT_BYTES: usize = 4 << 20;
+
+/// What a request asks of one shard.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// Whose it is.
+    pub shard: ShardIndex,
+    /// A valid `ExportMetricsServiceRequest`.
+    pub bytes: Bytes,
+    /// Top-level `ResourceMetrics` in it.
+    pub resources: u32,
+    /// Points in it.
+    pub points: u64,
+}
 
 /// A request, taken apart.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +58,11 @@ impl Router {
     ///
     /// What of it is malformed, and where.
     pub fn route(&self, request: &Bytes) -> Result<RoutedRequest, Malformed> {
-        if request.len() > LONG_SPLIT_BYTES { tokio::task::block_in_place(|| self.split(request)) } else { self.split(request) }
+        if request.len() > LONG_SPLIT_BYTES {
+            tokio::task::block_in_place(|| self.split(request))
+        } else {
+            self.split(request)
+        }
     }
 
     fn split(&self, request: &Bytes) -> Result<RoutedRequest, Malformed> {

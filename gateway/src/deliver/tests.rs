@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use super::{Deliver, DeliverMetrics, DeliverSettings, Link, PartAnswer, Refused, Routed};
+use super::{Deliver, DeliverMetrics, DeliverSettings, Link, PartAnswer, Refused};
+use crate::route::Routed;
 
 type Script = VecDeque<Result<ExportAnswer, Status>>;
 

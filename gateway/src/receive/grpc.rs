@@ -5,6 +5,8 @@
 //! between, at most one message per runtime thread is outside of the budget: threads x (64 MiB of message + what the
 //! decoder holds, for zstd at most as much again).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
@@ -28,6 +30,9 @@ use super::{Answer, Intake, Outcome, Protocol, Request, Reservation, Shared};
 /// A gRPC message is preceded by a flag and its length.
 const PREFIX: usize = 5;
 
+/// A health request is the name of a service.
+const HEALTH_REQUEST_MAX: usize = 1024;
+
 /// The gRPC port.
 #[derive(Clone)]
 pub(super) struct Grpc<I> {
@@ -48,22 +53,21 @@ impl<I: Intake> Grpc<I> {
 
     async fn export(&self, request: http::Request<Incoming>) -> http::Response<Body> {
         let mut attended = self.shared.metrics.begin(Protocol::Grpc);
-        let response = self.metered(request).await;
+        let request = self.metered(request, self.shared.settings.message_bytes_max);
+        let Ok(response) = self.metrics_service.clone().call(request).await;
         attended.ended(outcome(&response));
         response
     }
 
-    async fn metered(&self, request: http::Request<Incoming>) -> http::Response<Body> {
+    /// The request with its body metered and its reservation among its extensions, where the answering end finds it.
+    fn metered(&self, request: http::Request<Incoming>, message_bytes_max: usize) -> http::Request<Body> {
         let reservation = self.shared.budget.open();
         let retry_after = self.shared.settings.retry_after;
         let (mut head, body) = request.into_parts();
         head.extensions.insert(reservation.clone());
-        let limit = self.shared.settings.message_bytes_max.saturating_add(PREFIX);
+        let limit = message_bytes_max.saturating_add(PREFIX);
         let body = self.shared.metered(body, reservation, limit, Protocol::Grpc);
-        let body = body.map_err(move |error| refusal(&error, retry_after));
-        let request = http::Request::from_parts(head, Body::new(body));
-        let Ok(response) = self.metrics_service.clone().call(request).await;
-        response
+        http::Request::from_parts(head, Body::new(body.map_err(move |error| refusal(&error, retry_after))))
     }
 }
 
@@ -77,7 +81,7 @@ impl<I: Intake> Serve for Grpc<I> {
             return self.export(request).await;
         }
         if path.strip_prefix('/').is_some_and(|path| path.starts_with(HealthServer::<HealthService>::NAME)) {
-            let Ok(response) = self.health.clone().call(request).await;
+            let Ok(response) = self.health.clone().call(self.metered(request, HEALTH_REQUEST_MAX)).await;
             return response;
         }
         self.shared.metrics.begin(Protocol::Grpc).ended(Outcome::NotServed);
@@ -110,14 +114,14 @@ fn no_grpc() -> http::Response<Body> {
 }
 
 /// What a client is told about a body that could not be read.
-fn refusal(error: &ReadError, retry_after: std::time::Duration) -> Status {
+fn refusal(error: &ReadError, retry_after: Duration) -> Status {
     match error {
         ReadError::Full(Full::TooLarge { .. }) => Status::resource_exhausted(error.to_string()),
         ReadError::Full(Full::OverBudget(_)) | ReadError::TooSlow(_) => {
             status::unavailable(error.to_string(), retry_after)
         }
-        // Nobody is there to hear it.
-        ReadError::Gone(_) => Status::cancelled(error.to_string()),
+        // Nobody is there to hear it. Not `cancelled`, which tonic takes for the message's end.
+        ReadError::Gone(_) => Status::aborted(error.to_string()),
     }
 }
 
@@ -132,7 +136,7 @@ fn outcome(response: &http::Response<Body>) -> Outcome {
         Some(Code::ResourceExhausted) => Outcome::TooLarge,
         Some(Code::Unavailable) => Outcome::Unavailable,
         Some(Code::Unimplemented) => Outcome::NotServed,
-        Some(Code::Cancelled) => Outcome::Gone,
+        Some(Code::Aborted) => Outcome::Gone,
         Some(_) => Outcome::Malformed,
     }
 }

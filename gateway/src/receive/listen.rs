@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -59,43 +59,63 @@ pub(super) struct Port<S> {
 impl<S: Serve> Port<S> {
     /// Serves until `stop`, then until all requests have their answers or the grace is over.
     pub(super) async fn serve(self, stop: CancellationToken) {
-        let Self { listener, service, versions, settings, metrics } = self;
-        let builder = Arc::new(settings.builder(versions));
-        let open = metrics.connections(S::LABEL);
+        let builder = Arc::new(self.settings.builder(self.versions));
+        let open = self.metrics.connections(S::LABEL);
         let mut connections = JoinSet::new();
         for number in 0_u64.. {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(ended) = connections.join_next() => { report(ended); open.dec(); continue }
-                accepted = listener.accept() => accepted,
+                Some(ended) = connections.join_next() => { report(ended); continue }
+                accepted = self.accept() => accepted,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    pause(&error).await;
-                    continue;
-                }
-            };
-            if connections.len() >= settings.connections_max {
-                metrics.connection_refused(S::LABEL);
+            let Some(stream) = accepted else { continue };
+            if connections.len() >= self.settings.connections_max {
+                self.metrics.connection_refused(S::LABEL);
                 continue;
             }
-            open.inc();
-            let connection =
-                Connection { builder: Arc::clone(&builder), service: service.clone(), settings: settings.clone() };
-            connections.spawn(connection.attend(stream, settings.age_of(number), stop.clone()));
+            let attended = self.connection(&builder).attend(stream, self.settings.age_of(number), stop.clone());
+            connections.spawn(Counted::new(open.clone()).during(attended));
         }
-        drop(listener);
+        drop(self.listener);
         while let Some(ended) = connections.join_next().await {
             report(ended);
-            open.dec();
         }
+    }
+
+    async fn accept(&self) -> Option<TcpStream> {
+        match self.listener.accept().await {
+            Ok((stream, _)) => Some(stream),
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                sleep(ACCEPT_PAUSE).await;
+                None
+            }
+        }
+    }
+
+    fn connection(&self, builder: &Arc<auto::Builder<TokioExecutor>>) -> Connection<S> {
+        Connection { builder: Arc::clone(builder), service: self.service.clone(), settings: self.settings.clone() }
     }
 }
 
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "no connection could be accepted");
-    sleep(ACCEPT_PAUSE).await;
+/// An open connection in the gauge, however it ends.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(open: Gauge) -> Self {
+        open.inc();
+        Self(open)
+    }
+
+    async fn during(self, work: impl Future<Output = ()>) {
+        work.await;
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 fn report(ended: Result<(), JoinError>) {
@@ -111,32 +131,33 @@ struct Connection<S> {
 }
 
 impl<S: Serve> Connection<S> {
+    /// Serves until the peer ends it, or until one of the rules does.
     async fn attend(self, stream: TcpStream, age: Duration, stop: CancellationToken) {
         // Answers are small and a client waits for each: nothing is gained by waiting for more to send.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection was gone before it was served");
             return;
         }
+        let Self { builder, service, settings } = self;
         let used = AtomicBool::new(false);
-        let used_at = Arc::new(used);
-        let seen = Arc::clone(&used_at);
-        let service = service_fn(move |request| {
-            seen.store(true, Ordering::Relaxed);
-            let service = self.service.clone();
+        let answer = |request| {
+            used.store(true, Ordering::Relaxed);
+            let service = service.clone();
             async move { Ok::<_, Infallible>(service.serve(request).await) }
-        });
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            () = stays_silent(&used_at, self.settings.first_request_timeout) => None,
-            () = sleep(age) => None,
-            () = stop.cancelled() => None,
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service_fn(answer)));
+        let still_open = tokio::select! {
+            ended = connection.as_mut() => Err(ended),
+            // Nothing is under way, so the goodbye is said and not waited for.
+            () = stays_silent(&used, settings.first_request_timeout) => Ok(Duration::ZERO),
+            () = sleep(age) => Ok(settings.grace),
+            () = stop.cancelled() => Ok(settings.grace),
+        };
+        let ended = match still_open {
+            Err(ended) => ended,
+            Ok(grace) => {
                 connection.as_mut().graceful_shutdown();
-                timeout(self.settings.grace, connection).await.unwrap_or(Ok(()))
+                timeout(grace, connection).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {

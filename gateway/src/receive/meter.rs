@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use prometheus_client::metrics::counter::Counter;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep};
 
+use super::Reservation;
 use super::buffer::Full;
-use super::metrics::{ProtocolLabel, ReceiveMetrics};
-use super::{Protocol, Reservation};
 
 /// Why a body was not read to its end.
 #[derive(Debug, Error)]
@@ -35,24 +35,17 @@ pub(super) struct Metered<B> {
     read: usize,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
-    counted: (ReceiveMetrics, ProtocolLabel),
+    received: Counter,
 }
 
 impl<B> Metered<B> {
-    pub(super) fn new(
-        body: B,
-        reservation: Reservation,
-        limit: usize,
-        patience: Duration,
-        counted: (ReceiveMetrics, Protocol),
-    ) -> Self {
-        let deadline = Box::pin(sleep(patience));
-        let counted = (counted.0, counted.1.into());
-        Self { body, reservation, limit, read: 0, patience, deadline, counted }
+    /// `body` of at most `limit` bytes, all of them read within `patience`, at the expense of `reservation`.
+    pub(super) fn new(body: B, reservation: Reservation, limit: usize, patience: Duration, received: Counter) -> Self {
+        Self { body, reservation, limit, read: 0, patience, deadline: Box::pin(sleep(patience)), received }
     }
 
     fn charge(&mut self, data: &Bytes) -> Result<(), Full> {
-        self.counted.0.received(self.counted.1, data.len());
+        self.received.inc_by(data.len() as u64);
         self.read += data.len();
         if self.read > self.limit {
             return Err(Full::TooLarge { limit: self.limit });

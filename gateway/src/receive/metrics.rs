@@ -125,11 +125,13 @@ impl ReceiveMetrics {
         Attended { metrics: self.clone(), protocol: protocol.into(), outcome: Outcome::Gone }
     }
 
-    pub(super) fn received(&self, protocol: impl Into<ProtocolLabel>, bytes: usize) {
-        self.received.get_or_create(&Port { protocol: protocol.into() }).inc_by(bytes as u64);
+    /// Where bytes are counted as they come in.
+    pub(super) fn received(&self, protocol: Protocol) -> Counter {
+        self.received.get_or_create_owned(&Port { protocol: protocol.into() })
     }
 
-    pub(super) fn taken(&self, protocol: impl Into<ProtocolLabel>, bytes: usize) {
+    /// A complete request of this many bytes goes on.
+    pub(super) fn taken(&self, protocol: Protocol, bytes: usize) {
         self.taken.get_or_create(&Port { protocol: protocol.into() }).inc_by(bytes as u64);
     }
 
@@ -140,6 +142,11 @@ impl ReceiveMetrics {
     /// Open connections of a port, `Http` for all of HTTP.
     pub(super) fn connections(&self, protocol: ProtocolLabel) -> Gauge {
         self.connections.get_or_create_owned(&Port { protocol })
+    }
+
+    /// Bytes that requests in flight take of the budget.
+    pub fn in_flight_bytes(&self) -> u64 {
+        self.in_flight.get()
     }
 
     /// Requests of this protocol that ended so.

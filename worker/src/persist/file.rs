@@ -119,11 +119,6 @@ impl Reader {
         Ok(Some(reader))
     }
 
-    /// How many records are left.
-    pub(super) fn left(&self) -> u64 {
-        self.left
-    }
-
     /// The next record, in `buffer`; false after the last.
     pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<bool, FileError> {
         if self.left == 0 {

@@ -53,14 +53,15 @@ async fn malformed_bytes_are_refused_whole_and_nothing_of_them_counts() {
 async fn limits_answer_by_their_kind() {
     let backend = Backend::start().await;
     let change = |settings: &mut shardset_worker::Settings| {
-        settings.message_bytes_max = 4096;
-        settings.inflight_bytes_max = 1024;
+        // HTTP/2 frames are 16 KiB: the first one tells the length, the second one is over the budget.
+        settings.message_bytes_max = 32 * 1024;
+        settings.inflight_bytes_max = 20 * 1024;
     };
     let worker = Harness::start_with(&backend, change).await;
     let sender = worker.sender().await;
-    let refused = sender.send_bytes(Bytes::from(vec![0; 5000])).await.unwrap_err();
+    let refused = sender.send_bytes(Bytes::from(vec![0; 100_000])).await.unwrap_err();
     assert_eq!((refused.code(), status::retry_after(&refused)), (Code::ResourceExhausted, None), "{refused}");
-    let refused = sender.send_bytes(Bytes::from(vec![0; 2000])).await.unwrap_err();
+    let refused = sender.send_bytes(Bytes::from(vec![0; 30_000])).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert!(status::retry_after(&refused).is_some_and(|after| after <= Duration::from_secs(3)), "{refused}");
     sender.accept(vec![counter("requests", "a", now(), now() + 1, 2.0)]).await;

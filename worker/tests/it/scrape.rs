@@ -31,15 +31,16 @@ async fn get(url: &str, accept: &str) -> (String, String) {
 /// Series and values of a text, without the heads of families.
 fn series(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| line.rsplit_once(' ').unwrap())
-        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
-        .collect()
+    let pairs = lines.map(|line| line.rsplit_once(' ').unwrap());
+    pairs.map(|(name, value)| (sorted(name), value.parse().unwrap())).collect()
 }
 
-/// `target_info{}` and `up{}` alike: remote write's names always have braces.
-fn plain(name: &str) -> String {
-    name.strip_suffix("{}").unwrap_or(name).to_owned()
+/// A series' name with its labels in one order: remote write prescribes one, text does not.
+fn sorted(series: &str) -> String {
+    let (name, labels) = series.strip_suffix('}').unwrap().split_once('{').unwrap();
+    let mut labels: Vec<&str> = labels.split(',').collect();
+    labels.sort_unstable();
+    format!("{name}{{{}}}", labels.join(","))
 }
 
 #[tokio::test]
@@ -59,7 +60,7 @@ async fn a_scrape_tells_the_series_that_remote_write_tells() {
     let arrived = |got: &crate::backend::Received| got.last("level{").is_some() && got.last("target_info{").is_some();
     let received = backend.wait("everything", arrived).await;
     let told: BTreeMap<String, f64> =
-        received.series.iter().map(|(name, samples)| (plain(name), samples.last().unwrap().value)).collect();
+        received.series.iter().map(|(name, samples)| (sorted(name), samples.last().unwrap().value)).collect();
 
     let url = endpoint(&[&worker]).await;
     let (kind, text) = get(&url, "text/plain").await;

@@ -124,9 +124,8 @@ impl Memory {
     pub(crate) fn remember(&mut self, point: Counted, start: u64, reach: &Reach) {
         self.let_go(point.arrival, reach.window);
         self.recent.push(point, start, reach);
-        while self.recent.points().len() > reach.points {
-            let oldest = self.recent.remove_oldest();
-            self.floor = self.floor.max(oldest);
+        if self.recent.points().len() > reach.points {
+            self.let_oldest_go();
         }
     }
 
@@ -142,6 +141,15 @@ impl Memory {
             }
         }
         self.recent.tighten();
+    }
+
+    /// Lets go of all points of the oldest time: at or below the floor they are refused whether they are known or not.
+    fn let_oldest_go(&mut self) {
+        let oldest = self.recent.points().iter().map(|point| point.time).min().unwrap_or(0);
+        self.floor = self.floor.max(oldest);
+        while let Some(at) = self.recent.points().iter().position(|point| point.time == oldest) {
+            self.recent.swap_remove(at);
+        }
     }
 
     /// The points in the order of time, with their starts (0 where starts are not kept).
@@ -227,14 +235,6 @@ impl Recent {
                 spans.starts.swap_remove(at);
             }
         }
-    }
-
-    /// Removes the oldest point and tells its time.
-    fn remove_oldest(&mut self) -> u64 {
-        let oldest = self.points().iter().enumerate().min_by_key(|(_, point)| (point.time, point.fingerprint));
-        let Some((at, time)) = oldest.map(|(at, point)| (at, point.time)) else { return 0 };
-        self.swap_remove(at);
-        time
     }
 
     /// Gives the list back when one point or none is left of it; not at two, or a slow stream would allocate at every point.

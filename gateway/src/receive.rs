@@ -1,8 +1,8 @@
 //! Receives OTLP metrics: over gRPC and over HTTP, as protobuf and as JSON, plain and compressed.
 //!
-//! Decision: one loop accepts connections for both ports and keeps them by one set of rules ([`settings`]); the two
+//! Decision: one loop accepts connections for both ports and keeps them by one set of rules ([`ConnectionSettings`]); the two
 //! protocols differ only in how a request is read and how an answer is written. Whatever comes in leaves as plain
-//! protobuf bytes together with the memory it takes ([`Request`]), bounded from the first byte that is read ([`budget`]).
+//! protobuf bytes together with the memory it takes ([`Request`]), bounded from the first byte that is read ([`Budget`]).
 //!
 //! What is temporary is answered so that OTLP clients come back (`UNAVAILABLE` with `RetryInfo`, 503 with `Retry-After`),
 //! everything else so that they do not. Nothing is queued, and nothing outlives the client that sent it.

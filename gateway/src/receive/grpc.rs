@@ -3,7 +3,8 @@
 //! tonic collects a message and decompresses it at once, on the thread that polls it, before anybody else sees its size.
 //! So the bytes on the wire are charged as they come ([`super::meter`]) and the decompressed ones right after; in
 //! between, at most one message per runtime thread is outside of the budget: threads x (64 MiB of message + what the
-//! decoder holds, for zstd at most as much again).
+//! decoder holds, for zstd at most as much again). tonic also sets aside as much as a message claims to be, which is
+//! address space until bytes come, and those are charged.
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::tool;
 
@@ -16,7 +17,7 @@ pub struct Recorded {
     /// The instrument.
     pub instrument: String,
     /// The attributes of what it recorded.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: BTreeMap<String, Value>,
     /// Sum of all that was recorded.
     pub sum: f64,
     /// How often.

@@ -5,16 +5,23 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
 
 use crate::prometheus::Prometheus;
 use crate::sdk::Recorded;
 
 /// Upper bounds of the programs' `latency` histogram.
-const BOUNDS: [&str; 4] = ["0.125", "1.0", "8.0", "+Inf"];
+const BOUNDS: [&str; 4] = ["0.125", "1", "8", "+Inf"];
+
+/// Attributes, or the labels made of them.
+pub type Labels = BTreeMap<String, Value>;
 
 /// A PromQL selector of a metric's series with these attributes, whose keys have become label names.
-pub fn selector(name: &str, attributes: &BTreeMap<String, String>) -> String {
-    let label = |(key, value): (&String, &String)| format!("{}={value:?}", key.replace(['.', '-'], "_"));
+pub fn selector(name: &str, attributes: &Labels) -> String {
+    let label = |(key, value): (&String, &Value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{}={text:?}", key.replace(['.', '-'], "_"))
+    };
     let labels: Vec<String> = attributes.iter().map(label).collect();
     format!("{name}{{{}}}", labels.join(","))
 }
@@ -27,7 +34,7 @@ pub fn selector(name: &str, attributes: &BTreeMap<String, String>) -> String {
 pub async fn check(prometheus: &Prometheus, recorded: &[Recorded], instance: &str) -> anyhow::Result<()> {
     for series in recorded {
         let mut labels = series.attributes.clone();
-        labels.insert("instance".to_owned(), instance.to_owned());
+        labels.insert("instance".to_owned(), instance.into());
         match series.instrument.as_str() {
             "requests" => counter(prometheus, &labels, series).await?,
             "latency" => histogram(prometheus, &labels, series).await?,
@@ -40,8 +47,6 @@ pub async fn check(prometheus: &Prometheus, recorded: &[Recorded], instance: &st
     }
     Ok(())
 }
-
-type Labels = BTreeMap<String, String>;
 
 async fn counter(prometheus: &Prometheus, labels: &Labels, recorded: &Recorded) -> anyhow::Result<()> {
     let selector = selector("requests_total", labels);
@@ -58,7 +63,7 @@ async fn histogram(prometheus: &Prometheus, labels: &Labels, recorded: &Recorded
     // Rounds 1 to 4 of 0.0625, 0.5, 2 and 16 seconds, each times the round.
     for (le, count) in BOUNDS.into_iter().zip([2.0, 6.0, 12.0, 16.0]) {
         let mut labels = labels.clone();
-        labels.insert("le".to_owned(), le.to_owned());
+        labels.insert("le".to_owned(), le.into());
         prometheus.settles_at(&selector("latency_seconds_bucket", &labels), count).await?;
     }
     Ok(())

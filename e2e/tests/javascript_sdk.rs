@@ -61,12 +61,15 @@ async fn every_instrument_totals_what_was_recorded_over_idle_gaps() -> anyhow::R
 async fn one_point_sent_by_three_protocols_is_one_series_and_counts_once() -> anyhow::Result<()> {
     let (prometheus, shardset) = start().await?;
     let [grpc, http] = [shardset.grpc, shardset.http].map(|address| Shardset::url(address, ""));
-    for Recorded { instrument, sum, count, .. } in Sdk::JavaScript.run("same_point", &[&grpc, &http])? {
-        match instrument.as_str() {
-            "same.double" => _ = prometheus.settles_at("same_double_seconds_total", sum).await?,
-            "same.int" => _ = prometheus.settles_at("same_int_total", sum).await?,
-            _ => _ = prometheus.settles_at("same_histogram_count", count).await?,
-        }
+    for Recorded { instrument, attributes, sum, count } in Sdk::JavaScript.run("same_point", &[&grpc, &http])? {
+        let (name, total) = match instrument.as_str() {
+            "same.double" => ("same_double_seconds_total", sum),
+            "same.int" => ("same_int_total", sum),
+            _ => ("same_histogram_count", count),
+        };
+        // Whatever its labels are, there is one series of this name; and it is found by the attributes as they were set.
+        prometheus.settles_at(name, total).await?;
+        prometheus.settles_at(&totals::selector(name, &attributes), total).await?;
     }
     Ok(())
 }

@@ -99,8 +99,10 @@ impl Naive {
         self.expire(point.arrival, reach.window);
         self.points.push((point, start));
         self.points.sort_unstable();
-        while self.points.len() > reach.points {
-            self.floor = self.floor.max(self.points.remove(0).0.time);
+        if self.points.len() > reach.points {
+            let oldest = self.points[0].0.time;
+            self.points.retain(|(point, _)| point.time > oldest);
+            self.floor = self.floor.max(oldest);
         }
     }
 }

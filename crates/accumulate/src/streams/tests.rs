@@ -1,1 +1,3 @@
-
+mod fixtures;
+mod life;
+mod vectors;

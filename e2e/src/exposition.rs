@@ -1,6 +1,6 @@
 //! The Prometheus text format, read as far as tests need it: series and their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, ensure};
 
@@ -31,7 +31,7 @@ impl Exposition {
         Self::parse(response.text().await?)
     }
 
-    fn parse(text: String) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: String) -> anyhow::Result<Self> {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let series = lines.map(|line| parse_line(line).with_context(|| format!("line {line:?}")));
         Ok(Self { series: series.collect::<anyhow::Result<_>>()?, text })
@@ -42,6 +42,23 @@ impl Exposition {
         let has =
             |series: &Series| labels.iter().all(|(key, value)| series.labels.get(*key).is_some_and(|v| v == value));
         self.series.iter().filter(|series| series.name == name && has(series)).map(|series| series.value).collect()
+    }
+
+    /// Declared families: name, type, help.
+    pub fn families(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.text.lines().filter_map(|line| {
+            let (name, help) = line.strip_prefix("# HELP ")?.split_once(' ')?;
+            let prefix = format!("# TYPE {name} ");
+            let kind = self.text.lines().find_map(|line| line.strip_prefix(&prefix))?;
+            Some((name, kind, help))
+        })
+    }
+
+    /// Names of the labels that series of this name (for a histogram: its count) have.
+    pub fn labels(&self, name: &str, kind: &str) -> BTreeSet<&str> {
+        let name = if kind == "histogram" { format!("{name}_count") } else { name.to_owned() };
+        let series = self.series.iter().filter(|series| series.name == name);
+        series.flat_map(|series| series.labels.keys().map(String::as_str)).collect()
     }
 
     /// Their sum.

@@ -3,14 +3,16 @@
 use std::fs;
 
 use anyhow::{Context, ensure};
-use shardset_e2e::documentation::{check, flags, metrics};
-use shardset_e2e::shardset::{Shardset, output};
+use shardset_e2e::documentation::{check, flags, metrics, sources};
+use shardset_e2e::otlp::{self, Delta};
+use shardset_e2e::shardset::{PATIENCE, Shardset, output};
+use shardset_e2e::{ports, wait};
 
 #[test]
 fn the_page_of_settings_lists_every_flag_with_its_default() -> anyhow::Result<()> {
     let (status, help) = output(&["local", "--help"])?;
     ensure!(status.success(), "{help}");
-    check("configuration.md", &flags(&help))
+    check("configuration.md", |_| flags(&help))
 }
 
 #[test]
@@ -35,7 +37,22 @@ fn the_page_of_settings_names_every_key_of_a_destination() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn the_page_of_metrics_lists_every_metric() -> anyhow::Result<()> {
-    // A destination has metrics of its own; that nobody listens there does not matter.
-    let shardset = Shardset::start(&["--remote-write", "http://127.0.0.1:9/api/v1/write"]).await?;
-    check("metrics.md", &metrics(&shardset.own_metrics().await?.text))
+    let nobody = format!("http://{}/api/v1/write", ports::free());
+    let flags = ["--export-interval", "100ms", "--stop-grace", "0s", "--remote-write", &nobody];
+    let shardset = Shardset::start(&flags).await?;
+    let now = otlp::now();
+    let good = Delta { metric: "good", who: "a", start: now - 1000, time: now, value: 4.0 };
+    let refused = Delta { value: -1.0, ..good };
+    for request in [otlp::request(&[good]), otlp::request(&[good]), otlp::request(&[refused]), "{".to_owned()] {
+        shardset.send_json(request).await?;
+    }
+    let shown = wait::until("every family that this makes show", PATIENCE, async || {
+        let shown = shardset.own_metrics().await?;
+        let late = ["shardset_remote_write_retries_total", "shardset_worker_export_samples_total"];
+        ensure!(late.iter().all(|name| shown.sum(name, &[]) > 0.0), "not yet");
+        Ok(shown)
+    })
+    .await?;
+    let sources = sources()?;
+    check("metrics.md", |present| metrics(&shown, present, &sources))
 }

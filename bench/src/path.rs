@@ -2,6 +2,7 @@
 
 mod network;
 mod split;
+mod state;
 
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub(crate) struct PathArguments {
 enum Part {
     /// Walk, identify, route and frame again.
     Split,
+    /// Look a stream up and add, at a million streams.
+    State,
+    /// What a million streams take.
+    Memory,
     /// `shardset local` over loopback.
     Network,
 }
@@ -42,8 +47,15 @@ pub(crate) fn run(arguments: &PathArguments) -> anyhow::Result<()> {
     let mut machine = table::Table::new(&["machine", ""]);
     machine::facts().into_iter().for_each(|fact| machine.row(fact));
     say(&machine);
+    // First, while the allocator has nothing to give again.
+    if wanted(Part::Memory) {
+        say(&state::memory()?);
+    }
     if wanted(Part::Split) {
         say(&split::measure(effort)?);
+    }
+    if wanted(Part::State) {
+        say(&state::measure(effort)?);
     }
     if wanted(Part::Network) {
         say(&network::measure(arguments.workers)?);

@@ -50,8 +50,11 @@ async fn scrape(State(sources): State<Vec<ScrapeSource>>, headers: HeaderMap) ->
 /// A body that is written while it is read. It ends in an error where a shard stops meanwhile, so that a scraper does not
 /// take half of the series for all of them.
 struct Text {
-    next: Option<Pin<Box<dyn Future<Output = Result<Piece, Gone>> + Send>>>,
+    next: Option<Writing>,
 }
+
+/// A piece that is being written.
+type Writing = Pin<Box<dyn Future<Output = Result<Piece, Gone>> + Send>>;
 
 /// A piece of text, and whoever writes the rest.
 struct Piece {

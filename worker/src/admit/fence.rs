@@ -3,6 +3,9 @@
 //! Decided in the shard's thread before anything of the request is applied, because what decides (the worker's membership)
 //! changes there and nowhere else. A request is let through or refused as a whole.
 //!
+//! The fence is also what keeps points from a wrong shard: under one membership, gateway and worker mean the same owners.
+//! A worker does not compute a point's owner again, since that takes the routing key, which no membership tells.
+//!
 //! A newer membership is adopted where nothing has to move for it: the shard count stays. Any other is answered as
 //! retryable, since streams would have to be handed over first.
 

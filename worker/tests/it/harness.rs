@@ -9,7 +9,7 @@ use shardset_model::{Epoch, Membership, ShardCount};
 use shardset_process::{Readiness, Tasks, clock};
 use shardset_remote_write::client::RetrySettings;
 use shardset_remote_write::{Destination, DestinationMetrics, DestinationSettings};
-use shardset_worker::persist::Volatile;
+use shardset_worker::persist::{Journal, Volatile};
 use shardset_worker::{ExportTo, Metrics, Process, Settings, Setup, StartError, Worker};
 use tempfile::TempDir;
 
@@ -101,12 +101,24 @@ impl Harness {
         destinations: Vec<ExportTo>,
         dir: Arc<TempDir>,
     ) -> Result<Self, StartError> {
+        let index = membership.shards().shard(shard).unwrap();
+        let journal =
+            Volatile::open(&settings.data_dir, index).map_err(|source| StartError::Recover { shard: index, source })?;
+        Self::run_on(settings, membership, shard, destinations, dir, journal).await
+    }
+
+    pub(crate) async fn run_on(
+        settings: Settings,
+        membership: Membership,
+        shard: u32,
+        destinations: Vec<ExportTo>,
+        dir: Arc<TempDir>,
+        journal: impl Journal,
+    ) -> Result<Self, StartError> {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics };
         let shard = membership.shards().shard(shard).unwrap();
-        let journal =
-            Volatile::open(&settings.data_dir, shard).map_err(|source| StartError::Recover { shard, source })?;
         let setup = Setup { settings, shard, membership, destinations };
         let worker = Worker::start(setup, journal, &process).await?;
         Ok(Self { worker, process, registry, membership, dir })

@@ -5,6 +5,7 @@
 
 mod backend;
 mod export;
+mod failure;
 mod fencing;
 mod harness;
 mod requests;

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::clock::TickClock;
 use self::clock::until_next;
-pub(crate) use self::pass::{Desk, View};
+pub(crate) use self::pass::{Desk, LOOKS_MAX, View};
 use crate::metrics::DestinationMetrics;
 use crate::shard::{Event, Gone, Mailbox, PassStamp, Telling};
 
@@ -100,11 +100,19 @@ impl Exporter {
 
     async fn ticks(&self) -> Result<(), Broken> {
         loop {
-            let tick = tokio::time::sleep(until_next(self.interval, now()));
-            match self.stop.finish.run_until_cancelled(tick).await {
+            match self.stop.finish.run_until_cancelled(self.next_tick()).await {
                 Some(()) => self.pass(PassStamp::Tick).await?,
                 None => return self.pass(PassStamp::Now).await,
             }
+        }
+    }
+
+    /// Waits for the next tick of the wall clock, which may run more slowly than the one that sleeps are measured by.
+    async fn next_tick(&self) {
+        tokio::time::sleep(until_next(self.interval, now())).await;
+        let left = until_next(self.interval, now());
+        if left < self.interval / 4 {
+            tokio::time::sleep(left).await;
         }
     }
 

@@ -20,7 +20,7 @@ use crate::metrics::ShardMetrics;
 use crate::shard::{Catalog, Chunk, FamilyKey, PassStamp, Telling};
 
 /// Slots looked at in one piece; a look at a stream that is owed nothing takes some ns.
-const LOOKS_MAX: u32 = 50_000;
+pub(crate) const LOOKS_MAX: u32 = 50_000;
 /// Families announced in one piece.
 const ANNOUNCEMENTS_MAX: usize = 2_000;
 
@@ -63,6 +63,8 @@ pub(crate) struct View<'a> {
     pub(crate) streams: &'a Streams,
     pub(crate) catalog: &'a mut Catalog,
     pub(crate) metrics: &'a ShardMetrics,
+    /// How many slots one piece looks at; see [`LOOKS_MAX`].
+    pub(crate) looks_max: u32,
     /// Every how many ticks an unchanged stream is repeated.
     pub(crate) heartbeat_ticks: u64,
     /// See [`Owed::floor`].
@@ -128,7 +130,7 @@ impl Desk {
     fn streams(&self, from: u32, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk) -> Place {
         let mut moments = Vec::with_capacity(3);
         for slot in from..view.streams.slots() {
-            if chunk.batch.is_full() || slot - from >= LOOKS_MAX {
+            if chunk.batch.is_full() || slot - from >= view.looks_max {
                 return Place::Streams(slot);
             }
             let Some(stream) = view.streams.get(slot) else { continue };
@@ -195,3 +197,6 @@ impl Life {
         Self { born, changed, ended, stamp, told: stream.told() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -258,3 +258,6 @@ fn key(family: &Family) -> FamilyKey {
 fn address(context: &Arc<Context>) -> usize {
     Arc::as_ptr(context).addr()
 }
+
+#[cfg(test)]
+mod tests;

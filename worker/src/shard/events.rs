@@ -7,6 +7,7 @@ use shardset_remote_write::{Exposition, FamilyType};
 use super::catalog::FamilyKey;
 use super::mailbox::{Chunk, Event, Telling, TextPart};
 use super::{SWEEP_LOOKS, Shard, View, commit};
+use crate::export::LOOKS_MAX;
 use crate::persist::Journal;
 
 /// Families listed at a time.
@@ -48,6 +49,7 @@ impl Shard {
             streams: &self.streams,
             catalog: &mut self.catalog,
             metrics: &self.metrics,
+            looks_max: LOOKS_MAX,
             heartbeat_ticks: self.heartbeat_ticks,
             floor: self.floor,
         };

@@ -95,6 +95,34 @@ async fn an_idle_stream_ends_with_a_staleness_marker_and_continues_its_total() {
 }
 
 #[tokio::test]
+async fn a_forgotten_stream_leaves_nothing_behind_and_comes_back_as_a_new_one() {
+    let backend = Backend::start().await;
+    let change = |settings: &mut shardset_worker::Settings| {
+        settings.accumulate.max_stale = Duration::from_millis(200);
+        settings.accumulate.forget_after = Duration::from_millis(600);
+    };
+    let worker = Harness::start_with(&backend, change).await;
+    let (sender, start) = (worker.sender().await, now() - SECOND);
+    sender.accept(vec![counter("requests", "a", start, now(), 3.0)]).await;
+    backend.wait("the end", |got| got.last("requests_total{").is_some_and(|value| value.to_bits() == STALE)).await;
+    let forgotten = || worker.metric("shardset_worker_streams_forgotten_total{shard=\"0\"}");
+    let waiting = async {
+        while forgotten() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::backend::PATIENCE, waiting).await.unwrap();
+    assert_eq!(worker.metric("shardset_worker_streams{shard=\"0\",state=\"live\"}"), 0);
+    assert_eq!(worker.metric("shardset_worker_streams{shard=\"0\",state=\"idle\"}"), 0);
+    sender.accept(vec![counter("requests", "a", now(), now() + 1, 4.0)]).await;
+    let back = backend.wait("a new total", |got| got.last("requests_total{") == Some(4.0)).await;
+    back.assert_in_order();
+    let zeros = back.samples("requests_total{").unwrap().iter().filter(|sample| sample.value == 0.0).count();
+    assert_eq!(zeros, 2, "it began twice");
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn every_kind_of_point_arrives() {
     let backend = Backend::start().await;
     let worker = Harness::start(&backend).await;

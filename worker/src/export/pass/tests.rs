@@ -1,0 +1,199 @@
+//! Two destinations, passes that points come into the middle of, pieces of one slot: whatever the order, what each
+//! destination is told is in order, begins with one zero, and ends at the totals.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use proptest::prelude::*;
+use prost::Message;
+use shardset_accumulate::{Contexts, Settings, Streams};
+use shardset_model::{
+    Context, Identity, MetricKind, Point, ShardCount, StreamId, Temporality, UnixMillis, UnixNanos, Value,
+};
+use shardset_remote_write::Translation;
+
+use super::{Desk, View};
+use crate::export::TickClock;
+use crate::metrics::{Metrics, ShardMetrics};
+use crate::shard::{Catalog, PassStamp};
+
+const SECOND: u64 = 1_000_000_000;
+const BEGIN: u64 = 1_000_000 * SECOND;
+
+#[derive(Clone, PartialEq, Message)]
+struct WriteRequest {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<Series>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Series {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    labels: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<Sample>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct Sample {
+    #[prost(double, tag = "1")]
+    value: f64,
+    #[prost(int64, tag = "2")]
+    time: i64,
+}
+
+/// A shard of counters that never end, and what two destinations were told of it.
+struct World {
+    streams: Streams,
+    catalog: Catalog,
+    clock: TickClock,
+    metrics: ShardMetrics,
+    desks: [Desk; 2],
+    is_open: [bool; 2],
+    told: [BTreeMap<Vec<Vec<u8>>, Vec<Sample>>; 2],
+    totals: BTreeMap<u8, u64>,
+    now: UnixNanos,
+    sent: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A delta of 1 for this stream.
+    Point(u8),
+    /// A piece for this destination, or a new pass where it has none open.
+    Piece(usize),
+    /// Time passes, in tenths of a tick; it may go back.
+    Time(i8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![(0..6_u8).prop_map(Step::Point), (0..2_usize).prop_map(Step::Piece), (-5..15_i8).prop_map(Step::Time)]
+}
+
+impl World {
+    fn new() -> Self {
+        let shard = ShardCount::ONE.shard(0).unwrap();
+        Self {
+            streams: Streams::new(Settings::default()),
+            catalog: Catalog::new(Translation { target_info: false, ..Translation::default() }),
+            clock: TickClock::new(Duration::from_secs(10), UnixMillis(0)),
+            metrics: Metrics::register(&mut Registry::default()).of(shard),
+            desks: [Desk::new(UnixMillis(0)), Desk::new(UnixMillis(0))],
+            is_open: [false; 2],
+            told: Default::default(),
+            totals: BTreeMap::new(),
+            now: UnixNanos(BEGIN),
+            sent: 0,
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Point(stream) => self.point(stream),
+            Step::Piece(destination) => self.piece(destination),
+            Step::Time(tenths) => {
+                self.now = UnixNanos(self.now.0.saturating_add_signed(i64::from(tenths) * SECOND as i64))
+            }
+        }
+    }
+
+    fn point(&mut self, stream: u8) {
+        self.sent += 1;
+        let kind = MetricKind::Sum { temporality: Temporality::Delta, monotonic: true };
+        let point = Point {
+            stream: StreamId::from_digest(u128::from(stream) + 1),
+            kind,
+            start: UnixNanos(BEGIN - 30 * SECOND),
+            time: UnixNanos(BEGIN + self.sent),
+            no_recorded_value: false,
+            value: Value::Int(1),
+            exemplars: &[],
+        };
+        let identity = |contexts: &mut Contexts| Identity {
+            context: contexts.intern(u128::from(stream), || context(stream, kind)),
+            attributes: Box::default(),
+        };
+        let applied = self.streams.apply(&point, identity, self.now).unwrap();
+        if applied.created {
+            let slot = applied.slot.unwrap();
+            self.catalog.enter(slot, self.streams.get(slot).unwrap().identity(), self.streams.generation());
+        }
+        *self.totals.entry(stream).or_default() += 1;
+    }
+
+    fn piece(&mut self, destination: usize) {
+        let desk = &mut self.desks[destination];
+        if !self.is_open[destination] {
+            desk.open(self.streams.begin_pass(), PassStamp::Tick, &mut self.clock, self.now);
+            self.is_open[destination] = true;
+        }
+        let tick = self.clock.current(self.now);
+        let mut view = View {
+            streams: &self.streams,
+            catalog: &mut self.catalog,
+            metrics: &self.metrics,
+            looks_max: 1,
+            heartbeat_ticks: 4,
+            floor: UnixMillis(0),
+            alone: true,
+        };
+        let chunk = desk.chunk(&mut view, tick);
+        for series in WriteRequest::decode(chunk.batch.message().as_slice()).unwrap().series {
+            self.told[destination].entry(series.labels).or_default().extend(series.samples);
+        }
+        desk.delivered(&chunk.told, &mut self.streams, |_| {});
+        if chunk.last {
+            desk.close();
+            self.is_open[destination] = false;
+        }
+    }
+
+    /// Ends the pass that is open and makes one more.
+    fn finish(&mut self, destination: usize) {
+        for _ in 0..2 {
+            self.piece(destination);
+            while self.is_open[destination] {
+                self.piece(destination);
+            }
+        }
+    }
+}
+
+fn context(stream: u8, kind: MetricKind) -> Context {
+    Context {
+        resource_attributes: Box::default(),
+        scope_name: Box::default(),
+        scope_version: Box::default(),
+        scope_attributes: Box::default(),
+        name: format!("stream_{stream}").into(),
+        unit: Box::default(),
+        description: Box::default(),
+        kind,
+    }
+}
+
+proptest! {
+    #[test]
+    fn each_destination_is_told_in_order_one_zero_and_at_last_the_totals(steps in prop::collection::vec(step(), 0..200)) {
+        let mut world = World::new();
+        for step in steps {
+            world.step(step);
+        }
+        for destination in [0, 1] {
+            world.finish(destination);
+            let told = &world.told[destination];
+            prop_assert_eq!(told.len(), world.totals.len());
+            for samples in told.values() {
+                prop_assert!(samples.windows(2).all(|pair| pair[0].time < pair[1].time), "out of order: {:?}", samples);
+                prop_assert!(samples.windows(2).all(|pair| pair[0].value <= pair[1].value), "went back: {:?}", samples);
+                prop_assert_eq!(samples.iter().filter(|sample| sample.value == 0.0).count(), 1);
+            }
+            let mut last: Vec<u64> = told.values().map(|samples| samples.last().unwrap().value as u64).collect();
+            let mut totals: Vec<u64> = world.totals.values().copied().collect();
+            last.sort_unstable();
+            totals.sort_unstable();
+            prop_assert_eq!(last, totals);
+        }
+    }
+}

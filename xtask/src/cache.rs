@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::suite::Arguments;
+use crate::arguments::Arguments;
 
 /// The file that is written last into a filled folder.
 const COMPLETE: &str = ".complete";

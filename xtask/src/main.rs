@@ -3,6 +3,7 @@
 //! In Rust, not in shell, so that they read, fail and are tested like the rest. A task builds or installs what it needs into a
 //! cache outside the clone, keyed by what is pinned in the clone, and says what it left out and why.
 
+mod arguments;
 mod cache;
 mod e2e;
 mod fuzz;
@@ -15,7 +16,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Parser;
 
-use crate::suite::{Arguments, Task};
+use crate::arguments::{Arguments, Task};
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();

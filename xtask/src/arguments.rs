@@ -1,0 +1,50 @@
+//! What `cargo xtask` takes.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Parser, Subcommand};
+
+/// The tasks of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+pub(crate) struct Arguments {
+    /// Skip nothing: what cannot be run has failed.
+    #[arg(long, env = "CI", value_parser = FalseyValueParser::new(), global = true)]
+    pub(crate) ci: bool,
+    /// Where tools are kept between runs, in a folder of their own [default: .cache in the home folder].
+    #[arg(long, env = "XDG_CACHE_HOME", value_name = "DIR", global = true)]
+    pub(crate) cache: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Everything: format, lints, rules, unit and property tests, docs, dependencies, fuzzing, real servers and SDKs.
+    Test {
+        /// How long each fuzz target runs.
+        #[arg(long, default_value_t = 10)]
+        fuzz_seconds: u32,
+    },
+    /// Only the tests with real servers and SDKs.
+    E2e {
+        /// Only the test file of this name (e2e/tests/NAME.rs).
+        only: Option<String>,
+        /// Write the generated parts of docs/ anew (with `documentation`).
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Fuzz every target for a bounded time.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Run a benchmark: `bench path`.
+    Bench {
+        /// What the benchmark program is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
+}

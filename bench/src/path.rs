@@ -4,6 +4,7 @@ mod network;
 mod split;
 mod state;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -26,6 +27,9 @@ pub(crate) struct PathArguments {
     /// Workers of the server over loopback.
     #[arg(long, default_value_t = 8)]
     workers: u32,
+    /// The server's binary; built from this tree unless given.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,7 +62,7 @@ pub(crate) fn run(arguments: &PathArguments) -> anyhow::Result<()> {
         say(&state::measure(effort)?);
     }
     if wanted(Part::Network) {
-        say(&network::measure(arguments.workers)?);
+        say(&network::measure(arguments.workers, arguments.binary.as_deref())?);
     }
     Ok(())
 }

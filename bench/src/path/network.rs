@@ -7,6 +7,7 @@
 mod client;
 mod server;
 
+use std::path::Path;
 use std::time::Duration;
 
 use shardset_load::PayloadShape;
@@ -28,12 +29,13 @@ struct Way {
     budget: &'static str,
 }
 
-pub(super) fn measure(workers: u32) -> anyhow::Result<Table> {
+pub(super) fn measure(workers: u32, binary: Option<&Path>) -> anyhow::Result<Table> {
+    let binary = binary.map_or_else(server::build, |path| Ok(path.to_owned()))?;
     let columns =
         ["over loopback", "M points/s", "requests/s", "cores", "ns a point", "of it in shards", "M points/s a core"];
     let mut table = Table::new(&[&columns[..], &["budget of the gateway alone"]].concat());
     for way in ways() {
-        let server = Server::start(workers)?;
+        let server = Server::start(&binary, workers)?;
         let windows = client::windows(server.grpc_url(), &way.load, WINDOW, WINDOWS, || server.cpu_times())?;
         let mut rates: Vec<[f64; 5]> = windows.iter().map(|window| window.figures()).collect();
         rates.sort_unstable_by(|a, b| a[3].total_cmp(&b[3]));

@@ -31,38 +31,64 @@ const STREAMS: f64 = POINTS as f64 * VARIATIONS as f64;
 const BEGIN: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How often streams are sent to before their memory is looked at again: as many points as the window remembers.
+/// The window of the memory of points.
 const MINUTES: u64 = 5;
 
 /// A shard, and where its senders are.
 struct Worker {
     streams: Streams,
+    variations: u64,
     pass: u64,
 }
 
 impl Worker {
-    /// With all streams in it, each counted once.
+    /// With a million streams in it, each counted once.
     fn filled(payload: &StandardPayload) -> anyhow::Result<Self> {
+        Self::new(payload, VARIATIONS)
+    }
+
+    /// With a thousand.
+    fn few(payload: &StandardPayload) -> anyhow::Result<Self> {
+        Self::new(payload, 1)
+    }
+
+    fn new(payload: &StandardPayload, variations: u64) -> anyhow::Result<Self> {
         let mut streams = Streams::new(Settings::default());
         let mut refused = 0;
         read(payload.bytes(), &mut Scratch::new(), |found| {
-            for variation in 0..VARIATIONS {
+            for variation in 0..variations {
                 let point = at(found.point, variation, BEGIN);
                 let identity = |contexts: &mut Contexts| identity(found, contexts);
                 refused += u64::from(streams.apply(&point, identity, point.time).is_err());
             }
         })?;
         anyhow::ensure!(refused == 0, "{refused} points were refused");
-        anyhow::ensure!(f64::from(streams.len()) == STREAMS, "ids of variations met: {} streams", streams.len());
-        Ok(Self { streams, pass: VARIATIONS })
+        let expected = u64::from(POINTS) * variations;
+        anyhow::ensure!(u64::from(streams.len()) == expected, "ids of variations met: {} streams", streams.len());
+        Ok(Self { streams, variations, pass: variations })
+    }
+
+    /// Lets every stream count until the oldest points fall out of the memory.
+    fn age(&mut self, points: &[Point<'static>]) {
+        for _ in 0..(MINUTES + 1) * self.variations {
+            self.pass(points);
+        }
+    }
+
+    /// One point of each of a thousand streams.
+    fn pass(&mut self, points: &[Point<'static>]) {
+        let (variation, time) = self.turn();
+        for point in points {
+            black_box(self.count(&at(*point, variation, time)));
+        }
     }
 
     /// The variation whose turn it is, and when.
     fn turn(&mut self) -> (u64, UnixNanos) {
-        let (round, place) = (self.pass / VARIATIONS, self.pass % VARIATIONS);
+        let (round, place) = (self.pass / self.variations, self.pass % self.variations);
         self.pass += 1;
         // A large stride that meets all: variations that follow each other are not neighbours.
-        (place * 617 % VARIATIONS, BEGIN.plus(MINUTE * u32::try_from(round).unwrap_or(u32::MAX)))
+        (place * 617 % self.variations, BEGIN.plus(MINUTE * u32::try_from(round).unwrap_or(u32::MAX)))
     }
 
     /// Whether it counted.
@@ -78,9 +104,13 @@ pub(super) fn measure(effort: Effort) -> anyhow::Result<Table> {
     let payload = standard_payload(POINTS, 1);
     let points = number_points(&payload)?;
     let worker = RefCell::new(Worker::filled(&payload)?);
+    worker.borrow_mut().age(&points);
     check(&worker, &points)?;
     let (mut reading, mut counting) = (Scratch::new(), Scratch::new());
+    let mut few = Worker::few(&payload)?;
+    few.age(&points);
     let cases = vec![
+        Case::new("lookup and add, 1,000 streams only, all in the cache", u64::from(POINTS), || few.pass(&points)),
         Case::new("walk and identity", u64::from(POINTS), || {
             black_box(
                 read(payload.bytes(), &mut reading, |found| {
@@ -89,13 +119,7 @@ pub(super) fn measure(effort: Effort) -> anyhow::Result<Table> {
                 .is_ok(),
             );
         }),
-        Case::new("lookup and add", u64::from(POINTS), || {
-            let mut worker = worker.borrow_mut();
-            let (variation, time) = worker.turn();
-            for point in &points {
-                black_box(worker.count(&at(*point, variation, time)));
-            }
-        }),
+        Case::new("lookup and add", u64::from(POINTS), || worker.borrow_mut().pass(&points)),
         Case::new("walk, identity, lookup and add", u64::from(POINTS), || {
             let mut worker = worker.borrow_mut();
             let (variation, time) = worker.turn();
@@ -107,7 +131,7 @@ pub(super) fn measure(effort: Effort) -> anyhow::Result<Table> {
             );
         }),
     ];
-    let budgets = [None, Some(BUDGET), None];
+    let budgets = [None, None, Some(BUDGET), None];
     let mut table = Table::new(&["1 M streams, ns a point", "median", "best", "M points/s a core", "budget"]);
     for (figure, budget) in side_by_side(cases, effort).into_iter().zip(budgets) {
         let numbers =
@@ -133,12 +157,7 @@ pub(super) fn memory() -> anyhow::Result<Table> {
     let before = resident_bytes()? as f64;
     let mut worker = Worker::filled(&payload)?;
     let filled = resident_bytes()? as f64;
-    for _ in 0..MINUTES * VARIATIONS {
-        let (variation, time) = worker.turn();
-        for point in &points {
-            black_box(worker.count(&at(*point, variation, time)));
-        }
-    }
+    worker.age(&points);
     let counted = resident_bytes()? as f64;
     let translation = Translation::default();
     let all = (0..worker.streams.slots()).filter_map(|slot| worker.streams.get(slot));
@@ -151,7 +170,7 @@ pub(super) fn memory() -> anyhow::Result<Table> {
         table.row([name.to_owned(), format!("{:.0}", bytes / STREAMS), against(budget, bytes / STREAMS)]);
     };
     row("state and identity, after one point each", filled - before, None);
-    row("more after six points each, a minute apart", counted - filled, None);
+    row("more after seven points each, a minute apart", counted - filled, None);
     row("labels, encoded for export", labelled - counted, None);
     row("together", labelled - before, Some(BUDGET_BYTES));
     let own = worker.streams.memory_use();

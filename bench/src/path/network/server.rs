@@ -1,8 +1,8 @@
-//! A `shardset local` of its own for each case, with an empty data directory, built from this tree.
+//! A `shardset local` of its own for each case, with an empty data directory, of this tree unless another is named.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -31,10 +31,10 @@ pub(super) struct CpuTimes {
 }
 
 impl Server {
-    pub(super) fn start(workers: u32) -> anyhow::Result<Self> {
+    pub(super) fn start(binary: &Path, workers: u32) -> anyhow::Result<Self> {
         let [grpc, http, admin, scrape] = free_ports()?;
         let data = tempfile::tempdir()?;
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(binary);
         command.arg("local").args(["--workers", &workers.to_string(), "--log", "warn"]);
         for (flag, port) in [("--otlp-grpc", grpc), ("--otlp-http", http), ("--admin", admin), ("--scrape", scrape)] {
             command.args([flag, &format!("127.0.0.1:{port}")]);
@@ -76,8 +76,8 @@ impl Drop for Server {
     }
 }
 
-/// Built first, so that what is measured is this tree.
-fn binary() -> anyhow::Result<PathBuf> {
+/// The server of this tree.
+pub(super) fn build() -> anyhow::Result<PathBuf> {
     let built = Command::new("cargo").args(["build", "--release", "--quiet", "--package", "shardset"]).status()?;
     anyhow::ensure!(built.success(), "shardset can not be built");
     Ok(std::env::current_exe()?.with_file_name("shardset"))

@@ -38,6 +38,9 @@ use crate::metrics::ShardMetrics;
 use crate::persist::Answered;
 use crate::shard::{Event, Mailbox};
 
+/// The value of the label `outcome` for requests beyond the byte budget, whichever way they are noticed.
+const OVER_BUDGET: &str = "over_budget";
+
 /// A request whose bytes are sound. Whether it may be counted is decided where it is counted.
 #[derive(Debug)]
 pub(crate) struct Admitted {
@@ -47,7 +50,7 @@ pub(crate) struct Admitted {
     pub(crate) theirs: Option<Membership>,
     /// Who waits for the answer.
     pub(crate) reply: oneshot::Sender<Result<Answered, Fenced>>,
-    /// Its place in the budget, given back when this is dropped.
+    /// Its part of the budget, held until it is answered.
     pub(crate) share: Share,
 }
 
@@ -73,7 +76,7 @@ pub(crate) fn service(
     inflight_bytes_max: usize,
     metrics: ShardMetrics,
 ) -> Weighed<MetricsServer<Admit>> {
-    let budget = Budget::new(inflight_bytes_max, metrics.inflight.clone());
+    let budget = Budget::new(inflight_bytes_max, metrics.inflight.clone(), metrics.requests(OVER_BUDGET));
     let server = MetricsServer::new(Admit { mailbox, metrics }, message_bytes_max)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
@@ -122,7 +125,7 @@ impl NotTaken {
         match self {
             Self::Membership(_) => "bad_membership",
             Self::Malformed(_) => "malformed",
-            Self::OverBudget(_) => "over_budget",
+            Self::OverBudget(_) => OVER_BUDGET,
             Self::Fenced(Fenced::NoEpoch) => "no_epoch",
             Self::Fenced(Fenced::Stale { .. }) => "stale_epoch",
             Self::Fenced(Fenced::Ahead { .. }) => "newer_epoch",

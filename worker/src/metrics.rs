@@ -235,6 +235,11 @@ impl ShardMetrics {
         self.all.requests.get_or_create(&Outcome { shard: self.shard.get(), outcome }).inc();
     }
 
+    /// The counter of requests with this outcome.
+    pub(crate) fn requests(&self, outcome: &'static str) -> Counter {
+        self.all.requests.get_or_create_owned(&Outcome { shard: self.shard.get(), outcome })
+    }
+
     /// A stream was left out because its value has no series.
     pub(crate) fn not_encodable(&self, reason: &'static str) {
         self.all.not_encodable.get_or_create(&Reason { shard: self.shard.get(), reason }).inc();

@@ -19,12 +19,13 @@ use shardset_accumulate::Streams;
 use shardset_model::{Membership, ShardCount, ShardIndex, UnixMillis, UnixNanos};
 use shardset_otlp::read::Scratch;
 use shardset_process::clock;
+use shardset_wire::ExportAnswer;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use self::catalog::{Catalog, FamilyKey};
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
-use crate::admit::{Admitted, Fenced, Verdict, fence};
+use crate::admit::{Admitted, Fenced, Share, Verdict, fence};
 use crate::export::{Desk, TickClock, View};
 use crate::metrics::ShardMetrics;
 use crate::persist::{Answered, Journal, PersistError, Receipt, Recovered};
@@ -56,7 +57,11 @@ pub(crate) struct Shard {
 }
 
 /// A request that is counted and not answered yet.
-type Counted = (oneshot::Sender<Result<Answered, Fenced>>, shardset_wire::ExportAnswer);
+struct Counted {
+    reply: oneshot::Sender<Result<Answered, Fenced>>,
+    answer: ExportAnswer,
+    share: Share,
+}
 
 impl Shard {
     /// A shard without streams, which exports to this many destinations.
@@ -144,7 +149,8 @@ impl Shard {
             next = if bytes < GROUP_BYTES_MAX { events.try_recv() } else { Err(mpsc::error::TryRecvError::Empty) };
         }
         let receipt = commit(journal);
-        for (reply, answer) in counted {
+        for Counted { reply, answer, share } in counted {
+            drop(share);
             let _sender_gone = reply.send(Ok(Answered::new(&receipt, answer)));
         }
         self.metrics.apply.observe(begun.elapsed().as_secs_f64());
@@ -153,7 +159,7 @@ impl Shard {
 
     /// Counts one request, if the fence lets it through.
     fn request(&mut self, request: Admitted, journal: &mut impl Journal, now: UnixNanos) -> Option<Counted> {
-        let Admitted { bytes, theirs, reply, share: _held_until_counted } = request;
+        let Admitted { bytes, theirs, reply, share } = request;
         match fence(self.membership, theirs) {
             Verdict::Go => {}
             Verdict::Adopt(newer) => {
@@ -166,7 +172,7 @@ impl Shard {
                 return None;
             }
         }
-        Some((reply, self.count(&bytes, journal, now)))
+        Some(Counted { reply, answer: self.count(&bytes, journal, now), share })
     }
 
     fn show_streams(&self) {

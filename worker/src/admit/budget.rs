@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use shardset_wire::status::unavailable;
 use tonic::Status;
@@ -27,6 +28,7 @@ pub(crate) struct Budget {
     max: usize,
     held: AtomicUsize,
     gauge: Gauge,
+    refused: Counter,
 }
 
 /// A request's share of the budget, given back on drop.
@@ -40,9 +42,10 @@ struct Held {
 }
 
 impl Budget {
-    /// A budget of `max` bytes that shows in `gauge` how much of it is used.
-    pub(crate) fn new(max: usize, gauge: Gauge) -> Arc<Self> {
-        Arc::new(Self { max, held: AtomicUsize::new(0), gauge })
+    /// A budget of `max` bytes that shows in `gauge` how much of it is used, and counts in `refused` the requests that
+    /// are refused while they are read. Of those that are read, their reader counts the refusals.
+    pub(crate) fn new(max: usize, gauge: Gauge, refused: Counter) -> Arc<Self> {
+        Arc::new(Self { max, held: AtomicUsize::new(0), gauge, refused })
     }
 
     /// A share of no bytes yet.
@@ -61,6 +64,10 @@ impl Budget {
     fn give_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
         self.show();
+    }
+
+    fn count_refused(&self) {
+        self.refused.inc();
     }
 
     fn show(&self) {
@@ -148,7 +155,8 @@ where
         let this = self.get_mut();
         let Some(frame) = ready!(Pin::new(&mut this.body).poll_frame(context)) else { return Poll::Ready(None) };
         let frame = frame.map_err(Into::into)?;
-        this.share.grow(frame.data_ref().map_or(0, Buf::remaining))?;
+        let weight = frame.data_ref().map_or(0, Buf::remaining);
+        this.share.grow(weight).inspect_err(|_| this.share.0.budget.count_refused())?;
         Poll::Ready(Some(Ok(frame)))
     }
 
@@ -163,6 +171,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::metrics::counter::Counter;
     use prometheus_client::metrics::gauge::Gauge;
     use tonic::Code;
 
@@ -171,7 +180,7 @@ mod tests {
     #[test]
     fn a_share_is_given_back_when_its_last_holder_is_gone() {
         let gauge = Gauge::default();
-        let budget = Budget::new(100, gauge.clone());
+        let budget = Budget::new(100, gauge.clone(), Counter::default());
         let share = budget.share();
         share.grow_to(60).unwrap();
         let held_elsewhere = share.clone();
@@ -183,7 +192,7 @@ mod tests {
 
     #[test]
     fn over_the_budget_the_answer_is_retryable_and_nothing_is_taken() {
-        let budget = Budget::new(100, Gauge::default());
+        let budget = Budget::new(100, Gauge::default(), Counter::default());
         let (first, second) = (budget.share(), budget.share());
         first.grow_to(60).unwrap();
         let status = second.grow_to(41).unwrap_err();

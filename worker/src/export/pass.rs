@@ -8,7 +8,11 @@
 //! A piece ends when its batch is full or when it has looked at many slots in vain, so that no piece keeps requests waiting.
 //!
 //! What a piece told is noted when it is delivered, not when it is made: a stop before that leaves the stream untold, and
-//! its zero and its end are owed again after the next start.
+//! its zero and its end are owed again after the next start. Whom a stream was told to is not kept: after a restart, a
+//! destination that was away gets the totals of streams which another one was told, without their zeros.
+//!
+//! Resources are told by every shard that has streams of them, since no shard knows of the others': all at the same ticks,
+//! hence as the same samples. That one has ended is told only by the one shard of a set that has one.
 
 use shardset_accumulate::{Stream, Streams};
 use shardset_model::{Exemplar, UnixMillis, UnixNanos, Value};
@@ -69,7 +73,7 @@ pub(crate) struct View<'a> {
     pub(crate) heartbeat_ticks: u64,
     /// See [`Owed::floor`].
     pub(crate) floor: UnixMillis,
-    /// Whether this is the only shard: only then has a resource ended that has no live stream here.
+    /// Whether this is the only shard: only then has a resource ended when no stream of it is live here.
     pub(crate) alone: bool,
 }
 

@@ -105,15 +105,9 @@ async fn a_forgotten_stream_leaves_nothing_behind_and_comes_back_as_a_new_one() 
     let (sender, start) = (worker.sender().await, now() - SECOND);
     sender.accept(vec![counter("requests", "a", start, now(), 3.0)]).await;
     backend.wait("the end", |got| got.last("requests_total{").is_some_and(|value| value.to_bits() == STALE)).await;
-    let forgotten = || worker.metric("shardset_worker_streams_forgotten_total{shard=\"0\"}");
-    let waiting = async {
-        while forgotten() == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(crate::backend::PATIENCE, waiting).await.unwrap();
+    worker.wait_metric("shardset_worker_streams_forgotten_total{shard=\"0\"}", |forgotten| forgotten == 1).await;
+    worker.wait_metric("shardset_worker_streams{shard=\"0\",state=\"idle\"}", |idle| idle == 0).await;
     assert_eq!(worker.metric("shardset_worker_streams{shard=\"0\",state=\"live\"}"), 0);
-    assert_eq!(worker.metric("shardset_worker_streams{shard=\"0\",state=\"idle\"}"), 0);
     sender.accept(vec![counter("requests", "a", now(), now() + 1, 4.0)]).await;
     let back = backend.wait("a new total", |got| got.last("requests_total{") == Some(4.0)).await;
     back.assert_in_order();

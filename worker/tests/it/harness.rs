@@ -145,6 +145,19 @@ impl Harness {
     }
 }
 
+impl Harness {
+    /// Waits until a metric is as wished: what it counts may happen after the answer.
+    pub(crate) async fn wait_metric(&self, line: &str, wished: impl Fn(u64) -> bool) {
+        let waiting = async {
+            while !wished(self.metric(line)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(waited.is_ok(), "waited in vain for {line}, which is {}", self.metric(line));
+    }
+}
+
 /// Now, in ns.
 pub(crate) fn now() -> u64 {
     clock::now().0

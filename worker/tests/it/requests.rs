@@ -64,8 +64,9 @@ async fn limits_answer_by_their_kind() {
     let refused = sender.send_bytes(Bytes::from(vec![0; 30_000])).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert!(status::retry_after(&refused).is_some_and(|after| after <= Duration::from_secs(3)), "{refused}");
+    assert_eq!(worker.metric("shardset_worker_requests_total{shard=\"0\",outcome=\"over_budget\"}"), 1);
     sender.accept(vec![counter("requests", "a", now(), now() + 1, 2.0)]).await;
-    assert_eq!(worker.metric("shardset_worker_inflight_bytes{shard=\"0\"}"), 0);
+    worker.wait_metric("shardset_worker_inflight_bytes{shard=\"0\"}", |bytes| bytes == 0).await;
     worker.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! Persist: what must be durable before a sender is told.
 //!
 //! A [`Journal`] takes the changes that counting makes and, at each commit, makes all of them durable at once. Only a commit
-//! makes a [`Receipt`], and only with a receipt can an answer be made ([`Answered`]): durable before answered is a type here,
+//! makes a [`Receipt`], and only with a receipt can an answer be made (`Answered`): durable before answered is a type here,
 //! not a habit.
 //!
 //! Two journals exist: [`Volatile`], which keeps state over clean stops only, and [`LossyMemory`], with which tests lose

@@ -129,6 +129,7 @@ impl Shard {
                     None
                 }
             };
+            self.metrics.mailbox.set(i64::try_from(events.len()).unwrap_or(i64::MAX));
             next = after.or_else(|| events.blocking_recv());
         }
     }

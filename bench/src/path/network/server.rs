@@ -35,7 +35,7 @@ impl Server {
         let [grpc, http, admin, scrape] = free_ports()?;
         let data = tempfile::tempdir()?;
         let mut command = Command::new(binary);
-        command.arg("local").args(["--workers", &workers.to_string(), "--log", "warn"]);
+        command.arg("local").args(["--workers", &workers.to_string(), "--log", "error"]);
         for (flag, port) in [("--otlp-grpc", grpc), ("--otlp-http", http), ("--admin", admin), ("--scrape", scrape)] {
             command.args([flag, &format!("127.0.0.1:{port}")]);
         }

@@ -14,7 +14,7 @@ use shardset_model::UnixMillis;
 
 const BASE: UnixMillis = UnixMillis(1_800_000_000_000);
 
-/// Fast and impatient, with all protocols.
+/// Fast, with all protocols.
 fn settings(server: &Server) -> Settings {
     Settings {
         endpoints: Endpoints { grpc: server.url(), http: server.url() },
@@ -25,11 +25,12 @@ fn settings(server: &Server) -> Settings {
         in_flight: 4,
         gzip: 0.3,
         retry: Retry {
-            timeout: Duration::from_millis(300),
-            attempts: 4,
+            // Long enough that only a request which the script leaves hanging meets it.
+            timeout: Duration::from_secs(10),
+            attempts: 50,
             pause: Duration::from_millis(5),
             pause_max: Duration::from_millis(20),
-            patience: Duration::from_secs(10),
+            patience: Duration::from_secs(60),
         },
         ..Settings::default()
     }
@@ -76,7 +77,7 @@ async fn temporary_trouble_is_retried_until_everything_is_accepted() {
         _ => Action::Apply,
     })
     .await;
-    let retry = Retry { attempts: 50, ..settings(&server).retry };
+    let retry = Retry { timeout: Duration::from_millis(300), ..settings(&server).retry };
     let settings = Settings { points: Some(400), retry, ..settings(&server) };
     let outcome = send(&settings).await;
     assert_eq!(outcome.summary.points_accepted, outcome.summary.points_sent, "{}", outcome.summary);
@@ -153,7 +154,8 @@ async fn nothing_reaches_a_server_that_is_not_there() {
     let server = Server::start(|_| Action::Apply).await;
     let nowhere = "http://127.0.0.1:9".to_owned();
     let endpoints = Endpoints { grpc: nowhere.clone(), http: nowhere };
-    let outcome = send(&Settings { endpoints, points: Some(100), ..settings(&server) }).await;
+    let retry = Retry { attempts: 3, ..settings(&server).retry };
+    let outcome = send(&Settings { endpoints, retry, points: Some(100), ..settings(&server) }).await;
     assert_eq!(everything_was(&outcome.summary), [0, 0, 0, outcome.summary.points_sent, 0], "{}", outcome.summary);
     assert!(!check(&outcome, &server).await.passed(), "a run of which nothing was accepted verifies nothing");
 }

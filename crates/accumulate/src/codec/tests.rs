@@ -1,3 +1,5 @@
+//! Golden bytes of streams and changes, and what is said of bytes that are cut off or do not fit.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Vectors of scales, limits and zero thresholds, and a fold bucket by bucket as the oracle of a property.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

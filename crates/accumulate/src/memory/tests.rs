@@ -1,3 +1,5 @@
+//! What is remembered, for how long, and what becomes of a point that the memory no longer reaches.
+
 use proptest::prelude::*;
 
 use super::{Counted, Memory, Reach, Recall};

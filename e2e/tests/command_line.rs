@@ -1,4 +1,5 @@
 //! What a person meets first: help, the configuration file and its mistakes, and a stop.
+#![cfg(feature = "real-parts")]
 
 use std::fs;
 

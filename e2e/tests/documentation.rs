@@ -1,4 +1,5 @@
 //! Pages that say what the binary does say what it does today.
+#![cfg(feature = "real-parts")]
 
 use std::fs;
 

@@ -1,4 +1,5 @@
 //! Inputs that are wrong: each gets the answer that OTLP prescribes for it, and the process goes on.
+#![cfg(feature = "real-parts")]
 
 use std::io::Write;
 

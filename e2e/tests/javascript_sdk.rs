@@ -1,4 +1,5 @@
 //! The OpenTelemetry JavaScript SDK, as Claude Code uses it, into a real Prometheus.
+#![cfg(feature = "real-parts")]
 
 use shardset_e2e::prometheus::Prometheus;
 use shardset_e2e::sdk::{Recorded, Sdk};

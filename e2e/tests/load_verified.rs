@@ -1,4 +1,5 @@
 //! The load generator's books against what is shown: exact, over all three protocols, with clients that misbehave.
+#![cfg(feature = "real-parts")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Backends that go away, come back, or scrape instead.
+#![cfg(feature = "real-parts")]
 
 use std::time::Duration;
 

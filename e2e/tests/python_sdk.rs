@@ -1,4 +1,5 @@
 //! The OpenTelemetry Python SDK into a real Prometheus: everything delta, and the last flush left to the exit of the process.
+#![cfg(feature = "real-parts")]
 
 use shardset_e2e::prometheus::Prometheus;
 use shardset_e2e::sdk::Sdk;

@@ -1,4 +1,5 @@
 //! Stops and starts of shardset, and clients that die.
+#![cfg(feature = "real-parts")]
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
 use crate::report::Report;
-use crate::suite::cargo;
+use crate::suite::{EVERYTHING, cargo};
 use crate::{cache, tools};
 
 /// The tools, and the variables that tell the tests where each is.
@@ -19,7 +19,9 @@ struct Tools {
 
 /// Runs all test files of `e2e/`, or the one called `only`; with `bless`, generated pages are written instead of compared.
 pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>, bless: bool) -> anyhow::Result<()> {
-    if !report.check("shardset for end-to-end tests", cargo(&["build", "--package", "shardset"])) {
+    let mut build = cargo(&["build"]);
+    build.args(EVERYTHING);
+    if !report.check("build for end-to-end tests", build) {
         return Ok(());
     }
     let tools = Tools {
@@ -27,11 +29,15 @@ pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>, bless:
         javascript: tools::javascript(cache, report)?,
         python: tools::python(cache, report)?,
     };
-    let mut tests = cargo(&["test", "--package", "shardset-e2e", "--no-fail-fast", "--lib"]);
     let files = cache::names(&cache.in_clone("e2e/tests"), "rs")?;
-    for file in files.iter().filter(|file| only.is_none_or(|only| only == *file) && tools.suffice_for(file)) {
-        tests.args(["--test", file]);
+    let wanted = |file: &&String| only.is_none_or(|only| only == *file) && tools.suffice_for(file);
+    let chosen: Vec<&String> = files.iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        report.skip("end-to-end tests", "no file of that name, or not the tools for it");
+        return Ok(());
     }
+    let mut tests = cargo(&["test", "--workspace", "--features", "shardset-e2e/real-parts", "--no-fail-fast"]);
+    tests.args(chosen.into_iter().flat_map(|file| ["--test", file]));
     // The chain of an error says what happened; a backtrace of the runtime buries it.
     tests.envs(tools.variables()).env("RUST_LIB_BACKTRACE", "0");
     if bless {

@@ -15,7 +15,7 @@ mod events;
 mod mailbox;
 mod refusals;
 
-use shardset_accumulate::Streams;
+use shardset_accumulate::{Group, Streams};
 use shardset_model::{Membership, ShardCount, ShardIndex, UnixMillis, UnixNanos};
 use shardset_otlp::read::Scratch;
 use shardset_process::clock;
@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use self::catalog::{Catalog, FamilyKey};
+use self::count::Origin;
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
 use crate::admit::{Admitted, Fenced, Share, Verdict, fence};
 use crate::export::{Desk, TickClock, View};
@@ -53,6 +54,8 @@ pub(crate) struct Shard {
     /// Where the look at which streams live goes on.
     looked_at: u32,
     scratch: Scratch,
+    /// Points that are counted together; empty between requests.
+    group: Group<Origin>,
     metrics: ShardMetrics,
 }
 
@@ -84,6 +87,7 @@ impl Shard {
             floor: never,
             looked_at: 0,
             scratch: Scratch::new(),
+            group: Group::default(),
             metrics,
         }
     }

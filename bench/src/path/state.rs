@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Duration;
 
-use shardset_accumulate::{Contexts, Outcome, Settings, Streams};
+use shardset_accumulate::{Contexts, Group, Outcome, Settings, Streams};
 use shardset_load::{StandardPayload, standard_payload};
 use shardset_model::{Identity, MetricKind, Point, StreamId, Temporality, UnixNanos, Value};
 use shardset_otlp::read::{PointRef, Scratch, read};
@@ -37,6 +37,7 @@ const MINUTES: u64 = 5;
 /// A shard, and where its senders are.
 struct Worker {
     streams: Streams,
+    group: Group<()>,
     variations: u64,
     pass: u64,
 }
@@ -65,7 +66,7 @@ impl Worker {
         anyhow::ensure!(refused == 0, "{refused} points were refused");
         let expected = u64::from(POINTS) * variations;
         anyhow::ensure!(u64::from(streams.len()) == expected, "ids of variations met: {} streams", streams.len());
-        Ok(Self { streams, variations, pass: variations })
+        Ok(Self { streams, group: Group::default(), variations, pass: variations })
     }
 
     /// Lets every stream count until the oldest points fall out of the memory.
@@ -79,8 +80,30 @@ impl Worker {
     fn pass(&mut self, points: &[Point<'static>]) {
         let (variation, time) = self.turn();
         for point in points {
-            black_box(self.count(&at(*point, variation, time)));
+            self.gather(&at(*point, variation, time));
         }
+        self.count_group();
+    }
+
+    /// As the worker's `count` does: points of known streams in groups.
+    fn gather(&mut self, point: &Point<'_>) {
+        if !self.streams.gather(&mut self.group, point, ()) {
+            black_box(self.count(point));
+        }
+        if self.group.is_full() {
+            self.count_group();
+        }
+    }
+
+    fn count_group(&mut self) {
+        self.streams.draw_near(&self.group);
+        let mut group = std::mem::take(&mut self.group);
+        for gathered in group.drain() {
+            black_box(
+                self.streams.apply_gathered(&gathered, gathered.point.time).is_some_and(|applied| applied.is_ok()),
+            );
+        }
+        self.group = group;
     }
 
     /// The variation whose turn it is, and when.
@@ -125,10 +148,11 @@ pub(super) fn measure(effort: Effort) -> anyhow::Result<Table> {
             let (variation, time) = worker.turn();
             black_box(
                 read(payload.bytes(), &mut counting, |found| {
-                    black_box(worker.count(&at(found.point, variation, time)));
+                    worker.gather(&at(found.point, variation, time));
                 })
                 .is_ok(),
             );
+            worker.count_group();
         }),
     ];
     let budgets = [None, None, Some(BUDGET), None];

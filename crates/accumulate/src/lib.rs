@@ -31,4 +31,4 @@ pub use codec::{Change, Corrupt};
 pub use contexts::Contexts;
 pub use record::Stream;
 pub use settings::{Settings, Writers};
-pub use streams::{MemoryUse, Streams};
+pub use streams::{GROUP, Gathered, Group, MemoryUse, Streams};

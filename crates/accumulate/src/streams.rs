@@ -1,8 +1,11 @@
 //! All streams of one shard.
 
 mod apply;
+mod group;
 mod life;
 mod replay;
+
+pub use self::group::{GROUP, Gathered, Group};
 
 use shardset_model::{Identity, Point, Refusal, StreamId, UnixMillis, UnixNanos};
 
@@ -168,9 +171,7 @@ impl Streams {
             return false;
         }
         self.details.insert_at(slot, details);
-        let records = &self.records;
-        let id_of = |slot| records.get(slot).expect("a slot in the index is taken").id;
-        self.index.insert(id, slot, id_of);
+        self.index.insert(id, slot);
         self.tombstones.raise(id);
         true
     }

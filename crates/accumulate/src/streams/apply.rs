@@ -28,6 +28,18 @@ pub(super) fn apply(
     now: UnixNanos,
 ) -> Result<Applied, Refusal> {
     let slot = streams.find(point.stream);
+    apply_to(streams, slot, point, identity, now)
+}
+
+/// The same, for a stream that was looked up already.
+#[inline]
+pub(super) fn apply_to(
+    streams: &mut Streams,
+    slot: Option<u32>,
+    point: &Point<'_>,
+    identity: impl FnOnce(&mut Contexts) -> Identity,
+    now: UnixNanos,
+) -> Result<Applied, Refusal> {
     let outcome = match point.kind.temporality() {
         Some(Temporality::Unspecified) => return Err(Refusal::UnspecifiedTemporality),
         _ if point.no_recorded_value => return end(streams, slot, point, now),

@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | 2xx | stored | |
 //! | 5xx, 408, 429, no answer, too late | not now | again, after a pause that doubles from 30 ms to 5 s; `Retry-After` is honoured up to a minute |
-//! | 400, 409, 413, 422 | something in it is refused | halve it until the offending series stand alone; those are dropped and counted by reason ([`isolate`]) |
+//! | 400, 409, 413, 422 | something in it is refused | halve it until the offending series stand alone; those are dropped and counted by reason (`isolate`) |
 //! | any other | the destination is set up wrongly, which is not the data's fault | again every 30 s, with an error in the log each time |
 //!
 //! The last line differs from Prometheus' sender, which drops the data. A wrong token is put right by somebody, and since
@@ -40,7 +40,7 @@ use self::rejection::Rejection;
 use self::request::Requests;
 use crate::Batch;
 
-pub use self::metrics::DestinationMetrics;
+pub use self::metrics::{ClientMetrics, DestinationMetrics};
 pub use self::rejection::DropReason;
 pub use self::settings::{Auth, DestinationSettings, InvalidDestination, RetrySettings, Secret, TlsSettings};
 

@@ -30,7 +30,9 @@ mod text;
 mod translation;
 
 pub use batch::{Batch, Extent};
-pub use client::{Delivered, Destination, DestinationMetrics, DestinationSettings, InvalidDestination, Stopped};
+pub use client::{
+    ClientMetrics, Delivered, Destination, DestinationMetrics, DestinationSettings, InvalidDestination, Stopped,
+};
 pub use labels::Labels;
 pub use metadata::Announcements;
 pub use names::{Family, FamilyType, Unnameable};

@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn keys_are_the_names_of_the_flags() {
-        let file =
-            parse("workers = 5\nexport-interval = \"5s\"\nexternal-label = [\"a=b\", \"c=d\"]").expect("it is fine");
-        assert_eq!(file.flags, ["--workers=5", "--export-interval=5s", "--external-label=a=b", "--external-label=c=d"]);
+        let text = "export-interval = \"5s\"\nexternal-label = [\"a=b\", \"c=d\"]\nworkers = 5";
+        let flags = parse(text).expect("it is fine").flags;
+        assert_eq!(flags, ["--export-interval=5s", "--external-label=a=b", "--external-label=c=d", "--workers=5"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use shardset_model::{Epoch, Membership, ShardCount};
 use shardset_process::{Readiness, Tasks, clock};
 use shardset_remote_write::client::RetrySettings;
-use shardset_remote_write::{Destination, DestinationMetrics, DestinationSettings};
+use shardset_remote_write::{ClientMetrics, Destination, DestinationSettings};
 use shardset_worker::persist::{Journal, Volatile};
 use shardset_worker::{ExportTo, Metrics, Process, Settings, Setup, StartError, Worker};
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ pub(crate) fn one_shard() -> Membership {
 pub(crate) fn to(name: &str, url: &str) -> ExportTo {
     let quick = RetrySettings { longest: Duration::from_millis(100), ..RetrySettings::default() };
     let settings = DestinationSettings { retry: quick, ..DestinationSettings::new(url) };
-    let destination = Destination::new(&settings, DestinationMetrics::default(), clock::now).unwrap();
+    let destination = Destination::new(&settings, ClientMetrics::default().of("test"), clock::now).unwrap();
     ExportTo { name: name.to_owned(), destination: Arc::new(destination) }
 }
 

@@ -7,13 +7,14 @@ use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use shardset_process::clock;
 use shardset_remote_write::client::{Auth, Secret, TlsSettings};
-use shardset_remote_write::{Destination, DestinationMetrics, DestinationSettings};
+use shardset_remote_write::{ClientMetrics, Destination, DestinationSettings};
 use shardset_worker::ExportTo;
 
 use super::RemoteWriteTable;
 
 /// Makes the destinations and registers what they count, by their names.
 pub(super) fn build(tables: &[RemoteWriteTable], registry: &mut Registry) -> anyhow::Result<Vec<ExportTo>> {
+    let metrics = ClientMetrics::register(registry.sub_registry_with_prefix("shardset"));
     let mut names = HashSet::new();
     let mut destinations = Vec::with_capacity(tables.len());
     for (place, table) in tables.iter().enumerate() {
@@ -21,11 +22,8 @@ pub(super) fn build(tables: &[RemoteWriteTable], registry: &mut Registry) -> any
         if !names.insert(name.clone()) {
             bail!("remote-write: {name} stands twice");
         }
-        let metrics = DestinationMetrics::default();
-        let labels = [("destination".into(), name.clone().into())].into_iter();
-        metrics.register(registry.sub_registry_with_prefix("shardset").sub_registry_with_labels(labels));
         let destination = settings(table, place as u64)
-            .and_then(|settings| Ok(Destination::new(&settings, metrics, clock::now)?))
+            .and_then(|settings| Ok(Destination::new(&settings, metrics.of(&name), clock::now)?))
             .with_context(|| format!("remote-write {name} can not be used"))?;
         destinations.push(ExportTo { name, destination: Arc::new(destination) });
     }

@@ -18,7 +18,7 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
     let mut lints = cargo(&["clippy"]);
     lints.args(EVERYTHING).args(["--", "-D", "warnings"]);
     report.check("lints", lints);
-    report.tests("rules, unit and property tests", cargo(&["test", "--workspace"]));
+    report.tests("rules, unit and property tests", cargo(&["test", "--workspace", "--no-fail-fast"]));
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     report.check("docs", docs);

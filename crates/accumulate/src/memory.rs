@@ -1,6 +1,6 @@
 //! The memory of counted points: what makes a point count once, however often it is sent.
 //!
-//! A point is remembered by its exact time, a [`fingerprint`] of start and value, and the second of its arrival. Points of
+//! A point is remembered by its exact time, a [`mod@fingerprint`] of start and value, and the second of its arrival. Points of
 //! one stream are told apart by time and fingerprint: two different ones at the same nanosecond pass for one with a chance
 //! of 2^-32. Points leave when their window is over or when there are too many (the oldest time first); `floor` is the newest
 //! time that left, and what is not above it can not be told from a duplicate any more.

@@ -2,7 +2,7 @@
 //!
 //! Everything about *what* is sent is decided by a seed ([`Fleet`]): sessions that come and go, their metrics, values,
 //! protocols, and the moments at which a request is sent twice or abandoned in flight. *When* it is sent, and what the
-//! server makes of it, is the driver's ([`run`]). What the server said it accepted stands in a [`Ledger`], and [`verify`]
+//! server makes of it, is the driver's ([`run()`]). What the server said it accepted stands in a [`Ledger`], and [`verify()`]
 //! compares that, series by series and exactly, with what a scrape endpoint or a Prometheus query API shows. It can be
 //! exact because every value is a multiple of 2^-10 below 2^43: no sum of them ever rounds.
 //!

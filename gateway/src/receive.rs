@@ -9,7 +9,6 @@
 //!
 //! Boundary: the bytes are not looked into; whether they are metrics is the next stage's affair ([`Intake`]).
 
-mod budget;
 mod buffer;
 mod decompress;
 mod grpc;
@@ -35,12 +34,12 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-pub use budget::{Budget, OverBudget, Reservation};
 pub use buffer::{Buffer, Full};
 pub use decompress::{DecompressError, Encoding, decompress};
 pub use intake::{Answer, Intake, Protocol, Request};
 pub use metrics::{Outcome, ReceiveMetrics};
 pub use settings::{BUDGET_PER_MESSAGE, BudgetTooSmall, ConnectionSettings, ReceiveSettings};
+pub use shardset_process::budget::{Budget, OverBudget, Reservation};
 
 use self::grpc::Grpc;
 use self::http::Http;

@@ -15,13 +15,14 @@
 //!
 //! Does not look at points: that is the shard's thread's work.
 
-mod budget;
 mod fence;
+mod weigh;
 
 use bytes::Bytes;
 use shardset_model::Membership;
 use shardset_otlp::Malformed;
 use shardset_otlp::read::{Scratch, check};
+use shardset_process::budget::{Budget, Reservation};
 use shardset_wire::membership::{self, BadMembership};
 use shardset_wire::status::unavailable;
 use shardset_wire::{Export, MetricsServer};
@@ -30,10 +31,9 @@ use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
-pub(crate) use self::budget::Share;
-use self::budget::{Budget, RETRY_AFTER, Weighed};
 pub use self::fence::Fenced;
 pub(crate) use self::fence::{Verdict, fence};
+use self::weigh::{RETRY_AFTER, Weighed, over_budget};
 use crate::metrics::ShardMetrics;
 use crate::persist::Answered;
 use crate::shard::{Event, Mailbox};
@@ -51,7 +51,7 @@ pub(crate) struct Admitted {
     /// Who waits for the answer.
     pub(crate) reply: oneshot::Sender<Result<Answered, Fenced>>,
     /// Its part of the budget, held until it is answered.
-    pub(crate) share: Share,
+    pub(crate) reservation: Reservation,
 }
 
 /// Why a request was refused as a whole.
@@ -76,11 +76,12 @@ pub(crate) fn service(
     inflight_bytes_max: usize,
     metrics: ShardMetrics,
 ) -> Weighed<MetricsServer<Admit>> {
-    let budget = Budget::new(inflight_bytes_max, metrics.inflight.clone(), metrics.requests(OVER_BUDGET));
+    let budget = Budget::shown_by(metrics.inflight.clone(), inflight_bytes_max as u64);
+    let refused = metrics.requests(OVER_BUDGET);
     let server = MetricsServer::new(Admit { mailbox, metrics }, message_bytes_max)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
-    Weighed::new(server, budget)
+    Weighed::new(server, budget, refused)
 }
 
 /// Takes the requests of one shard.
@@ -108,12 +109,15 @@ impl Export for Admit {
 impl Admit {
     async fn take(&self, request: Request<Bytes>) -> Result<Answered, NotTaken> {
         let theirs = membership::read(request.metadata())?;
-        let share = request.extensions().get::<Share>().expect("the server is wrapped in Weighed").clone();
+        let weighed = request.extensions().get::<Reservation>().expect("the server is wrapped in Weighed");
+        let reservation = weighed.clone();
         let bytes = request.into_inner();
-        share.grow_to(bytes.len()).map_err(NotTaken::OverBudget)?;
+        // A message that grew by decompression weighs what it is now.
+        let more = bytes.len().saturating_sub(usize::try_from(reservation.bytes()).unwrap_or(usize::MAX));
+        reservation.grow(more).map_err(|over| NotTaken::OverBudget(over_budget(over)))?;
         check(&bytes, &mut Scratch::default())?;
         let (reply, answer) = oneshot::channel();
-        let admitted = Admitted { bytes, theirs, reply, share };
+        let admitted = Admitted { bytes, theirs, reply, reservation };
         self.mailbox.send(Event::Request(admitted)).await.map_err(|_| NotTaken::Stopping)?;
         Ok(answer.await.map_err(|_| NotTaken::Stopping)??)
     }

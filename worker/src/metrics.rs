@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use shardset_model::{Refusal, ShardIndex};
+use shardset_process::budget::BytesGauge;
 
 /// The metrics of all workers of one process. Clones share them.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub struct Metrics {
     samples: Family<ToDestination, Counter>,
     not_encodable: Family<Reason, Counter>,
     mailbox: Family<Shard, Gauge>,
-    inflight: Family<Shard, Gauge>,
+    inflight: Family<Shard, BytesGauge>,
     apply: Family<Shard, Histogram, fn() -> Histogram>,
 }
 
@@ -187,7 +188,7 @@ pub(crate) struct ShardMetrics {
     pub(crate) idle: Gauge,
     pub(crate) forgotten: Counter,
     pub(crate) mailbox: Gauge,
-    pub(crate) inflight: Gauge,
+    pub(crate) inflight: BytesGauge,
     pub(crate) apply: Histogram,
     shard: ShardIndex,
     all: Metrics,

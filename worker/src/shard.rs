@@ -18,6 +18,7 @@ mod refusals;
 use shardset_accumulate::{Group, Streams};
 use shardset_model::{Membership, ShardCount, ShardIndex, UnixMillis, UnixNanos};
 use shardset_otlp::read::Scratch;
+use shardset_process::budget::Reservation;
 use shardset_process::clock;
 use shardset_wire::ExportAnswer;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +27,7 @@ use tokio::time::Instant;
 pub(crate) use self::catalog::{Catalog, FamilyKey};
 use self::count::Origin;
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
-use crate::admit::{Admitted, Fenced, Share, Verdict, fence};
+use crate::admit::{Admitted, Fenced, Verdict, fence};
 use crate::export::{Desk, TickClock, View};
 use crate::metrics::ShardMetrics;
 use crate::persist::{Answered, Journal, PersistError, Receipt, Recovered};
@@ -63,7 +64,7 @@ pub(crate) struct Shard {
 struct Counted {
     reply: oneshot::Sender<Result<Answered, Fenced>>,
     answer: ExportAnswer,
-    share: Share,
+    reservation: Reservation,
 }
 
 impl Shard {
@@ -154,8 +155,8 @@ impl Shard {
             next = if bytes < GROUP_BYTES_MAX { events.try_recv() } else { Err(mpsc::error::TryRecvError::Empty) };
         }
         let receipt = commit(journal);
-        for Counted { reply, answer, share } in counted {
-            drop(share);
+        for Counted { reply, answer, reservation } in counted {
+            drop(reservation);
             let _sender_gone = reply.send(Ok(Answered::new(&receipt, answer)));
         }
         self.metrics.apply.observe(begun.elapsed().as_secs_f64());
@@ -164,7 +165,7 @@ impl Shard {
 
     /// Counts one request, if the fence lets it through.
     fn request(&mut self, request: Admitted, journal: &mut impl Journal, now: UnixNanos) -> Option<Counted> {
-        let Admitted { bytes, theirs, reply, share } = request;
+        let Admitted { bytes, theirs, reply, reservation } = request;
         match fence(self.membership, theirs) {
             Verdict::Go => {}
             Verdict::Adopt(newer) => {
@@ -177,7 +178,7 @@ impl Shard {
                 return None;
             }
         }
-        Some(Counted { reply, answer: self.count(&bytes, journal, now), share })
+        Some(Counted { reply, answer: self.count(&bytes, journal, now), reservation })
     }
 
     fn show_streams(&self) {

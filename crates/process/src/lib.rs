@@ -1,9 +1,11 @@
 //! What every Shardset process is made of besides its role: logs, tasks that can not die unnoticed, the admin server, the
-//! clock and the signals that stop it.
+//! budget of bytes in flight, the clock and the signals that stop it.
 //!
 //! Boundary: knows nothing of metrics, streams or shards.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admin;
+pub mod budget;
 pub mod clock;
 pub mod logging;
 pub mod readiness;

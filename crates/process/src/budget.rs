@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use thiserror::Error;
 
 /// The gauge on `/metrics` is the account itself, so that the two can not disagree.
-pub(super) type BytesGauge = Gauge<u64, AtomicU64>;
+pub type BytesGauge = Gauge<u64, AtomicU64>;
 
 /// The account of bytes in flight. Clones share it.
 #[derive(Clone, Debug)]
@@ -33,7 +33,8 @@ impl Budget {
         Self::shown_by(BytesGauge::default(), limit)
     }
 
-    pub(super) fn shown_by(used: BytesGauge, limit: u64) -> Self {
+    /// The same, with the gauge that shows it.
+    pub fn shown_by(used: BytesGauge, limit: u64) -> Self {
         Self { used, limit }
     }
 

@@ -100,7 +100,7 @@ impl Worker {
         let mut group = std::mem::take(&mut self.group);
         for gathered in group.drain() {
             black_box(
-                self.streams.apply_gathered(&gathered, gathered.point.time).is_some_and(|applied| applied.is_ok()),
+                self.streams.apply_gathered(&gathered, gathered.point().time).is_some_and(|applied| applied.is_ok()),
             );
         }
         self.group = group;

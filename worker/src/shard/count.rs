@@ -100,7 +100,7 @@ impl Count<'_> {
         self.streams.draw_near(group);
         for gathered in group.drain() {
             match self.streams.apply_gathered(&gathered, self.now) {
-                Some(Ok(applied)) => self.applied(&applied, &gathered.point),
+                Some(Ok(applied)) => self.applied(&applied, &gathered.point()),
                 Some(Err(refusal)) => self.refuse_gathered(&gathered, refusal),
                 None => strangers.push(gathered.origin.ordinal),
             }
@@ -122,7 +122,7 @@ impl Count<'_> {
     }
 
     fn refuse_gathered(&mut self, gathered: &Gathered<Origin>, refusal: Refusal) {
-        let stream = self.streams.find(gathered.point.stream).and_then(|slot| self.streams.get(slot));
+        let stream = self.streams.find(gathered.point().stream).and_then(|slot| self.streams.get(slot));
         let context = stream.map(|stream| Arc::clone(stream.context()));
         let metric = context.as_ref().map_or("", |context| &context.name);
         self.refuse(gathered.origin.resource_index, metric, refusal);

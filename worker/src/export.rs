@@ -21,17 +21,22 @@ use shardset_process::clock::now;
 use shardset_remote_write::{Destination, Stopped};
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::clock::TickClock;
 use self::clock::until_next;
 pub(crate) use self::pass::{Desk, LOOKS_MAX, View};
 use crate::metrics::DestinationMetrics;
-use crate::shard::{Event, Gone, Mailbox, PassStamp, Telling};
+use crate::shard::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
 
 /// Pieces of one pass that are under way at a time: one that the backend stores, one on the wire, one being made. A piece is
 /// about 1 MiB, so this is also what a backend costs while it is away.
 pub const CHUNKS_IN_FLIGHT_MAX: usize = 3;
+
+/// A piece that takes longer than this many ticks to deliver may be refused for its age, and is made again then. A piece
+/// that is refused at once would be refused again.
+const OLD_AFTER_TICKS: u32 = 4;
 
 /// Where a worker exports to.
 #[derive(Clone, Debug)]
@@ -123,18 +128,18 @@ impl Exporter {
         let mut under_way = JoinSet::new();
         loop {
             let chunk = self.mailbox.ask(|reply| Event::NextChunk { destination, reply }).await?;
+            let last = chunk.last;
             if !chunk.batch.is_empty() {
                 self.metrics.samples.inc_by(chunk.batch.samples() as u64);
                 let (to, give_up) = (Arc::clone(&self.to.destination), self.stop.give_up.clone());
-                under_way.spawn(async move { to.deliver(&chunk.batch, &give_up).await.map(|_| chunk.told) });
+                under_way.spawn(deliver(to, chunk, self.interval * OLD_AFTER_TICKS, give_up));
             }
-            let allowed = if chunk.last { 0 } else { CHUNKS_IN_FLIGHT_MAX - 1 };
+            let allowed = if last { 0 } else { CHUNKS_IN_FLIGHT_MAX - 1 };
             self.settle(&mut under_way, allowed).await?;
-            if chunk.last {
+            if last && self.mailbox.ask(|reply| Event::ClosePass { destination, reply }).await? {
                 break;
             }
         }
-        self.mailbox.send(Event::ClosePass { destination }).await?;
         self.metrics.passes.inc();
         Ok(())
     }
@@ -143,13 +148,42 @@ impl Exporter {
     async fn settle(&self, under_way: &mut Deliveries, allowed: usize) -> Result<(), Broken> {
         while under_way.len() > allowed {
             let Some(delivered) = under_way.join_next().await else { break };
-            let told = delivered??;
-            self.mailbox.send(Event::Delivered { destination: self.index, told }).await?;
+            let Piece { told, again } = delivered??;
+            self.mailbox.send(Event::Delivered { destination: self.index, told, again }).await?;
             self.metrics.chunks.inc();
         }
         Ok(())
     }
 }
 
-/// Pieces under way; each ends with what it told.
-type Deliveries = JoinSet<Result<Vec<Telling>, Stopped>>;
+/// Pieces under way.
+type Deliveries = JoinSet<Result<Piece, Stopped>>;
+
+/// A piece that came to its end.
+struct Piece {
+    /// What it told.
+    told: Vec<Telling>,
+    /// The streams that it told too late.
+    again: Vec<u32>,
+}
+
+/// Delivers a piece. If that took longer than `old_after`, what is refused for its age was right when it was made.
+async fn deliver(
+    to: Arc<Destination>,
+    chunk: Chunk,
+    old_after: Duration,
+    give_up: CancellationToken,
+) -> Result<Piece, Stopped> {
+    let made = Instant::now();
+    let delivered = to.deliver(&chunk.batch, &give_up).await?;
+    if made.elapsed() < old_after || delivered.aged.is_empty() {
+        return Ok(Piece { told: chunk.told, again: Vec::new() });
+    }
+    let ends = chunk.told.iter().skip(1).map(|next| next.series).chain([chunk.batch.series()]);
+    let is_aged = |first: usize, end: usize| delivered.aged.iter().any(|aged| aged.start < end && first < aged.end);
+    let (mut told, mut again) = (Vec::new(), Vec::new());
+    for (telling, end) in chunk.told.iter().zip(ends) {
+        if is_aged(telling.series, end) { again.push(telling.slot) } else { told.push(*telling) }
+    }
+    Ok(Piece { told, again })
+}

@@ -60,6 +60,8 @@ pub struct Delivered {
     pub samples: u64,
     /// Samples the backend refuses for good.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// Series of the batch that were refused for their age.
+    pub aged: Vec<Range<usize>>,
 }
 
 /// The batch was given up because the process stops; what of it arrived is not known.
@@ -171,9 +173,12 @@ impl Destination {
     }
 
     fn count_dropped(&self, batch: &Batch, series: Range<usize>, reason: DropReason, delivered: &mut Delivered) {
-        let samples = batch.samples_in(series);
+        let samples = batch.samples_in(series.clone());
         if samples == 0 {
             return;
+        }
+        if reason.is_of_age() {
+            delivered.aged.push(series);
         }
         *delivered.dropped.entry(reason).or_default() += samples;
         self.metrics.dropped(reason, samples);

@@ -7,6 +7,9 @@
 //!
 //! A piece ends when its batch is full or when it has looked at many slots in vain, so that no piece keeps requests waiting.
 //!
+//! A piece that waited so long for its destination that it is refused for its age is told again at the end of the pass: the
+//! streams of it that were refused, as they are then.
+//!
 //! What a piece told is noted when it is delivered, not when it is made: a stop before that leaves the stream untold, and
 //! its zero and its end are owed again after the next start. Whom a stream was told to is not kept: after a restart, a
 //! destination that was away gets the totals of streams which another one was told, without their zeros.
@@ -16,7 +19,7 @@
 
 use shardset_accumulate::{Stream, Streams};
 use shardset_model::{Exemplar, UnixMillis, UnixNanos, Value};
-use shardset_remote_write::{Announcements, Batch, Sample};
+use shardset_remote_write::{Announcements, Batch, Moment, Sample};
 
 use super::TickClock;
 use super::moments::{Life, Owed, Stamp, owed};
@@ -50,6 +53,8 @@ struct Pass {
     /// How many ticks have passed since the last pass.
     elapsed: u64,
     place: Place,
+    /// Streams that were told too late: their piece had waited for the destination until it was too old for it.
+    again: Vec<u32>,
 }
 
 /// Where a pass goes on.
@@ -58,6 +63,7 @@ enum Place {
     Streams(u32),
     Resources(u32),
     Families(Option<FamilyKey>),
+    Again,
     End,
 }
 
@@ -91,7 +97,7 @@ impl Desk {
         };
         let tick = clock.tick_of(time);
         let elapsed = tick.saturating_sub(self.last_tick);
-        self.open = Some(Pass { upto, time, tick, elapsed, place: Place::Streams(0) });
+        self.open = Some(Pass { upto, time, tick, elapsed, place: Place::Streams(0), again: Vec::new() });
     }
 
     /// A piece of the open pass is delivered. `noted` is told of each stream that is told now.
@@ -106,12 +112,23 @@ impl Desk {
         }
     }
 
-    /// Ends the pass: everything it told is delivered.
-    pub(crate) fn close(&mut self) {
+    /// These streams of the open pass are told once more at its end, as they are then.
+    pub(crate) fn tell_again(&mut self, slots: Vec<u32>) {
+        if let Some(pass) = &mut self.open {
+            pass.again.extend(slots);
+        }
+    }
+
+    /// Ends the pass if everything it has to tell is delivered; says whether it has ended.
+    pub(crate) fn close(&mut self) -> bool {
+        if self.open.as_ref().is_some_and(|pass| !pass.again.is_empty()) {
+            return false;
+        }
         if let Some(pass) = self.open.take() {
             self.done = pass.upto;
             self.last_tick = pass.tick;
         }
+        true
     }
 
     /// The next piece of the pass; an empty last one where none is open.
@@ -124,7 +141,11 @@ impl Desk {
             Place::Streams(from) => self.streams(from, &pass, view, &mut chunk),
             Place::Resources(from) => self.resources(from, &pass, view, &mut chunk.batch),
             Place::Families(after) => self.families(after.as_ref(), &pass, view.catalog, &mut chunk.batch),
-            Place::End => Place::End,
+            Place::Again | Place::End => {
+                let slots = std::mem::take(&mut pass.again);
+                pass.again = self.again(slots, &pass, view, &mut chunk);
+                if pass.again.is_empty() { Place::End } else { Place::Again }
+            }
         };
         chunk.last = matches!(pass.place, Place::End);
         self.open = Some(pass);
@@ -137,18 +158,35 @@ impl Desk {
             if chunk.batch.is_full() || slot - from >= view.looks_max {
                 return Place::Streams(slot);
             }
-            let Some(stream) = view.streams.get(slot) else { continue };
-            owed(&Life::of(stream), &self.owed(pass, slot, view), &mut moments);
-            let Some(newest) = moments.last() else { continue };
-            let Some((family, labels)) = view.catalog.told(slot, stream.identity()) else { continue };
-            let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(self.done).collect();
-            let sample = Sample { value: stream.value(), moments: &moments, exemplars: &exemplars };
-            match chunk.batch.append(family, labels, &sample) {
-                Ok(()) => chunk.told.push(Telling { slot, time: newest.time }),
-                Err(reason) => view.metrics.not_encodable(reason.reason()),
-            }
+            self.tell(slot, pass, view, chunk, &mut moments);
         }
         Place::Resources(0)
+    }
+
+    /// Tells these streams as they are now; gives back those for which the piece has no room.
+    fn again(&self, mut slots: Vec<u32>, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk) -> Vec<u32> {
+        let mut moments = Vec::with_capacity(3);
+        while !chunk.batch.is_full()
+            && let Some(slot) = slots.pop()
+        {
+            self.tell(slot, pass, view, chunk, &mut moments);
+        }
+        slots
+    }
+
+    /// Puts into the piece what the pass owes of one stream.
+    fn tell(&self, slot: u32, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk, moments: &mut Vec<Moment>) {
+        let Some(stream) = view.streams.get(slot) else { return };
+        owed(&Life::of(stream), &self.owed(pass, slot, view), moments);
+        let Some(newest) = moments.last() else { return };
+        let Some((family, labels)) = view.catalog.told(slot, stream.identity()) else { return };
+        let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(self.done).collect();
+        let sample = Sample { value: stream.value(), moments, exemplars: &exemplars };
+        let series = chunk.batch.series();
+        match chunk.batch.append(family, labels, &sample) {
+            Ok(()) => chunk.told.push(Telling { slot, time: newest.time, series }),
+            Err(reason) => view.metrics.not_encodable(reason.reason()),
+        }
     }
 
     fn resources(&self, from: u32, pass: &Pass, view: &View<'_>, batch: &mut Batch) -> Place {

@@ -28,8 +28,13 @@ impl Shard {
             Event::NextChunk { destination, reply } => {
                 let _asker_gone = reply.send(self.chunk(destination, now));
             }
-            Event::Delivered { destination, told } => self.delivered(destination, &told, journal),
-            Event::ClosePass { destination } => self.desks[destination].close(),
+            Event::Delivered { destination, told, again } => {
+                self.delivered(destination, &told, journal);
+                self.desks[destination].tell_again(again);
+            }
+            Event::ClosePass { destination, reply } => {
+                let _asker_gone = reply.send(self.desks[destination].close());
+            }
             Event::Families { after, reply } => {
                 let families = self.catalog.families_after(after.as_ref()).take(FAMILIES_MAX);
                 let _asker_gone = reply.send(families.map(|(key, _)| key.clone()).collect());
@@ -58,7 +63,7 @@ impl Shard {
 
     fn delivered(&mut self, destination: usize, told: &[Telling], journal: &mut impl Journal) {
         let streams = &mut self.streams;
-        self.desks[destination].delivered(told, streams, |Telling { slot, time }| {
+        self.desks[destination].delivered(told, streams, |Telling { slot, time, .. }| {
             Change::Told { slot, time }.write(journal.changes());
         });
     }

@@ -40,11 +40,15 @@ pub(crate) enum Event {
         destination: usize,
         /// What the piece told.
         told: Vec<Telling>,
+        /// Streams of the piece that were refused for its age: to be told again, as they are now.
+        again: Vec<u32>,
     },
     /// All pieces of a destination's pass are delivered.
     ClosePass {
         /// Whose.
         destination: usize,
+        /// Whether that was all; otherwise there are more pieces.
+        reply: oneshot::Sender<bool>,
     },
     /// List some families in their order.
     Families {
@@ -89,6 +93,8 @@ pub(crate) struct Telling {
     pub(crate) slot: u32,
     /// The time.
     pub(crate) time: UnixMillis,
+    /// The first of its series in the piece's batch; they end where the next stream's begin.
+    pub(crate) series: usize,
 }
 
 /// A piece of a pass.

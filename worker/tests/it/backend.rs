@@ -114,6 +114,7 @@ pub(crate) struct Backend {
 #[derive(Debug)]
 struct Shared {
     answer: Mutex<StatusCode>,
+    oldest: Mutex<i64>,
     received: watch::Sender<Received>,
 }
 
@@ -123,7 +124,8 @@ impl Backend {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1/write", listener.local_addr().unwrap());
         let (sender, received) = watch::channel(Received::default());
-        let shared = Arc::new(Shared { answer: Mutex::new(StatusCode::NO_CONTENT), received: sender });
+        let shared =
+            Arc::new(Shared { answer: Mutex::new(StatusCode::NO_CONTENT), oldest: Mutex::new(0), received: sender });
         let router = Router::new().route("/api/v1/write", post(write)).with_state(Arc::clone(&shared));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
@@ -135,6 +137,11 @@ impl Backend {
     /// Answers like this from now on; what is not a success is not kept.
     pub(crate) fn answer(&self, status: StatusCode) {
         *self.shared.answer.lock().unwrap() = status;
+    }
+
+    /// Refuses from now on requests with a series whose newest sample is older than this, in milliseconds.
+    pub(crate) fn refuse_older_than(&self, oldest: i64) {
+        *self.shared.oldest.lock().unwrap() = oldest;
     }
 
     /// What it has now.
@@ -153,10 +160,15 @@ impl Backend {
     }
 }
 
-async fn write(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
-    let answer = *shared.answer.lock().unwrap();
+async fn write(State(shared): State<Arc<Shared>>, body: Bytes) -> (StatusCode, &'static str) {
+    let mut answer = *shared.answer.lock().unwrap();
     let message = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
     let request = WriteRequest::decode(message.as_slice()).unwrap();
+    let oldest = *shared.oldest.lock().unwrap();
+    let is_old = |series: &TimeSeries| series.samples.last().is_some_and(|newest| newest.timestamp < oldest);
+    if answer.is_success() && request.timeseries.iter().any(is_old) {
+        answer = StatusCode::BAD_REQUEST;
+    }
     shared.received.send_modify(|received| {
         if answer.is_success() {
             received.requests += 1;
@@ -165,7 +177,7 @@ async fn write(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
             received.refused += 1;
         }
     });
-    answer
+    (answer, if answer == StatusCode::BAD_REQUEST { "sample is too old" } else { "" })
 }
 
 fn take(received: &mut Received, request: WriteRequest) {

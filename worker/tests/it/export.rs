@@ -158,6 +158,29 @@ async fn every_kind_of_point_arrives() {
 }
 
 #[tokio::test]
+async fn a_piece_that_became_too_old_while_the_backend_was_away_is_told_again() {
+    let backend = Backend::start().await;
+    backend.answer(StatusCode::SERVICE_UNAVAILABLE);
+    let worker = Harness::start(&backend).await;
+    let sender = worker.sender().await;
+    let sent = now();
+    sender.accept(vec![counter("requests", "a", sent - 1_000_000, sent, 3.0)]).await;
+    // A piece counts as old after four ticks of 50 ms; the first one is made within one tick.
+    backend.wait("attempts", |received| received.refused > 0 && now() > sent + 400_000_000).await;
+    // Older than the piece would be if it were made now, newer than when it was made.
+    let back = i64::try_from(now() / 1_000_000).unwrap() - 100;
+    backend.refuse_older_than(back);
+    backend.answer(StatusCode::NO_CONTENT);
+    // Nothing changed and the heartbeat is an hour away, so only the piece can tell it.
+    let received = backend.wait("the total", |received| received.last("requests") == Some(3.0)).await;
+    let samples = received.samples("requests").unwrap();
+    assert!(samples.last().unwrap().timestamp >= back, "{samples:?}");
+    assert_eq!(samples.iter().filter(|sample| sample.value == 0.0).count(), 1, "{samples:?}");
+    received.assert_in_order();
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_backend_that_was_away_gets_exact_totals_and_costs_a_few_chunks() {
     let backend = Backend::start().await;
     backend.answer(StatusCode::SERVICE_UNAVAILABLE);

@@ -1,7 +1,8 @@
 //! Why a backend refuses a series, read loosely from what it says.
 //!
 //! There is no standard for it: Prometheus, Mimir, Cortex (which AMP descends from), Thanos and VictoriaMetrics each have
-//! sentences of their own, AMP sometimes says nothing at all. The reason is a label in a metric, not a decision.
+//! sentences of their own, AMP sometimes says nothing at all. The reason is a label in a metric, and a hint whether a newer
+//! sample would do.
 //!
 //! Pure.
 
@@ -32,6 +33,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// Whether a newer sample of the same series might be taken.
+    pub const fn is_of_age(self) -> bool {
+        matches!(self, Self::TooOld | Self::OutOfBounds)
+    }
+
     /// The value of the label `reason` in metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -87,15 +87,16 @@ impl Worker {
 
     /// As the worker's `count` does: points of known streams in groups.
     fn gather(&mut self, point: &Point<'_>) {
-        if !self.streams.gather(&mut self.group, point, ()) {
+        if !self.group.gather(point, ()) {
             black_box(self.count(point));
-        }
-        if self.group.is_full() {
+        } else if self.group.is_full() {
             self.count_group();
         }
     }
 
     fn count_group(&mut self) {
+        let strangers = self.streams.look_up(&mut self.group);
+        assert!(!strangers, "all streams are there");
         self.streams.draw_near(&self.group);
         let mut group = std::mem::take(&mut self.group);
         for gathered in group.drain() {

@@ -32,6 +32,24 @@ impl Scratch {
     }
 }
 
+/// Is shown the points of a request, metric by metric.
+pub trait Visitor {
+    /// A point.
+    fn point(&mut self, point: &PointRef<'_>);
+
+    /// All points of a metric have been shown; the last time that its context is at hand.
+    fn metric_end(&mut self, _context: ContextRef<'_>) {}
+}
+
+struct Each<F>(F);
+
+impl<F: FnMut(&PointRef<'_>)> Visitor for Each<F> {
+    #[inline]
+    fn point(&mut self, point: &PointRef<'_>) {
+        (self.0)(point);
+    }
+}
+
 /// How much a request holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Contents {
@@ -48,7 +66,16 @@ pub struct Contents {
 /// What is malformed, and where. Points before that have been visited: where that must not be and the request does not
 /// come from a splitter, [`check`] it first.
 pub fn read(request: &[u8], scratch: &mut Scratch, visit: impl FnMut(&PointRef<'_>)) -> Result<Contents, Malformed> {
-    let mut visitor = Reading { values: &mut scratch.values, points: 0, visit };
+    read_metrics(request, scratch, &mut Each(visit))
+}
+
+/// The same, for a visitor that puts points off until their metric ends.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_metrics(request: &[u8], scratch: &mut Scratch, visitor: &mut impl Visitor) -> Result<Contents, Malformed> {
+    let mut visitor = Reading { values: &mut scratch.values, points: 0, visitor };
     match scratch.walk.run(request, &mut visitor) {
         Ok(resources) => Ok(Contents { resources, points: visitor.points }),
         Err(flaw) => Err(Malformed::new(request, flaw)),
@@ -135,6 +162,29 @@ impl AttributesRef<'_> {
     pub fn to_frames(&self) -> Box<[u8]> {
         frames(self.point, self.number)
     }
+
+    /// Where in the request they are, for [`AttributesAt::to_frames`].
+    #[inline]
+    pub fn place(&self) -> AttributesAt {
+        // No request is longer than 100 MiB.
+        AttributesAt { start: self.point.at() as u32, end: self.point.end() as u32, number: self.number }
+    }
+}
+
+/// Where in a request the attributes of a point are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AttributesAt {
+    start: u32,
+    end: u32,
+    number: u32,
+}
+
+impl AttributesAt {
+    /// The attributes as frames, copied out of `request`, which must be the request that they were found in.
+    pub fn to_frames(self, request: &[u8]) -> Box<[u8]> {
+        let point = request.get(self.start as usize..self.end as usize).unwrap_or_default();
+        frames(Reader::new(point), self.number)
+    }
 }
 
 /// The attributes in field `number` of a checked message, as frames.
@@ -150,22 +200,22 @@ fn put_frame(key_value: Reader<'_>, frames: &mut Vec<u8>) {
     frames.extend_from_slice(key_value.bytes());
 }
 
-struct Reading<'s, F> {
+struct Reading<'s, V> {
     values: &'s mut Values,
     points: u64,
-    visit: F,
+    visitor: &'s mut V,
 }
 
-impl<F: FnMut(&PointRef<'_>)> Visit for Reading<'_, F> {
+impl<V: Visitor> Visit for Reading<'_, V> {
     const IDENTIFIES: bool = true;
 
     #[inline]
     fn point(&mut self, place: &Place<'_>, _: &[u8], scanned: &Scanned<'_>) -> Result<(), Fault> {
         self.points += 1;
-        let visit = &mut self.visit;
+        let visitor = &mut *self.visitor;
         let stream = place.digest.stream(scanned.sum);
         self.values.read(place.metric.kind, stream, scanned, |point| {
-            visit(&PointRef {
+            visitor.point(&PointRef {
                 resource_index: place.resource.index,
                 point,
                 context: ContextRef { place },
@@ -173,6 +223,11 @@ impl<F: FnMut(&PointRef<'_>)> Visit for Reading<'_, F> {
             });
         });
         Ok(())
+    }
+
+    #[inline]
+    fn metric_end(&mut self, place: &Place<'_>) {
+        self.visitor.metric_end(ContextRef { place });
     }
 }
 

@@ -36,6 +36,10 @@ pub(crate) trait Visit {
     ///
     /// What ends the walk.
     fn point(&mut self, place: &Place<'_>, frame: &[u8], point: &Scanned<'_>) -> Result<(), Fault>;
+
+    /// All points of a metric have been visited.
+    #[inline]
+    fn metric_end(&mut self, _place: &Place<'_>) {}
 }
 
 /// Walks requests. Keep one and use it again: it keeps its lists.
@@ -119,6 +123,7 @@ impl Walk {
                 if V::IDENTIFIES { scan::<true>(shape, point.body)? } else { scan::<false>(shape, point.body)? };
             visitor.point(&place, point.frame(request), &scanned).map_err(|what| Flaw { what, at: point.start })?;
         }
+        visitor.metric_end(&place);
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! Counting the points of one request.
 //!
-//! Numbers of known streams, nearly all points there are, are gathered and counted in groups; see
-//! [`shardset_accumulate::Group`]. All others are counted as they come.
+//! Numbers, nearly all points there are, are gathered and counted in groups; see [`shardset_accumulate::Group`]. All others
+//! are counted as they come. A point of a new stream is counted while its metric is at hand, because it needs its identity.
 
 use std::sync::Arc;
 
 use shardset_accumulate::{Applied, Contexts, Effect, Gathered, Group, Outcome, Streams};
 use shardset_model::{Identity, Point, Refusal, UnixNanos};
-use shardset_otlp::read::{PointRef, Scratch, read};
+use shardset_otlp::read::{AttributesAt, ContextRef, PointRef, Scratch, Visitor, read, read_metrics};
 use shardset_wire::ExportAnswer;
 
 use super::refusals::Refusals;
@@ -20,24 +20,29 @@ impl Shard {
     pub(super) fn count(&mut self, request: &[u8], journal: &mut impl Journal, now: UnixNanos) -> ExportAnswer {
         let Self { streams, catalog, scratch, group, metrics, .. } = self;
         let (tally, refusals) = (Tally::default(), Refusals::default());
-        let mut count = Count { streams, catalog, tally, refusals, changes: journal.changes(), now };
-        let mut strangers = count.all_but_strangers(request, scratch, group);
-        if !strangers.is_empty() {
-            strangers.sort_unstable();
-            count.these(request, scratch, &strangers);
-        }
+        let (missed, changes) = (Vec::new(), journal.changes());
+        let mut count = Count { request, streams, catalog, group, tally, refusals, missed, changes, now };
+        read_metrics(request, scratch, &mut count).expect(CHECKED);
+        count.group();
+        count.missed(scratch);
         let Count { tally, refusals, .. } = count;
         metrics.add(&tally);
         refusals.into_answer()
     }
 }
 
+const CHECKED: &str = "a request is checked when it is admitted";
+
 /// One request on its way into the streams.
 struct Count<'a> {
+    request: &'a [u8],
     streams: &'a mut Streams,
     catalog: &'a mut Catalog,
+    group: &'a mut Group<Origin>,
     tally: Tally,
     refusals: Refusals,
+    /// Points, by their ordinals, that were taken for points of known streams and are not: next to never any.
+    missed: Vec<u64>,
     changes: &'a mut Vec<u8>,
     now: UnixNanos,
 }
@@ -48,62 +53,90 @@ pub(super) struct Origin {
     /// Which of the request's points it is.
     ordinal: u64,
     resource_index: u32,
+    attributes: AttributesAt,
 }
 
-const CHECKED: &str = "a request is checked when it is admitted";
-
-impl Count<'_> {
-    /// Counts all points but those, by their ordinals, that were taken for points of known streams and are not.
-    fn all_but_strangers(&mut self, request: &[u8], scratch: &mut Scratch, group: &mut Group<Origin>) -> Vec<u64> {
-        let mut strangers = Vec::new();
-        let contents = read(request, scratch, |read| {
-            let origin = Origin { ordinal: self.tally.received, resource_index: read.resource_index };
-            self.tally.received += 1;
-            if !self.streams.gather(group, &read.point, origin) {
-                self.one(read);
-            } else if group.is_full() {
-                self.group(group, &mut strangers);
-            }
-        });
-        contents.expect(CHECKED);
-        self.group(group, &mut strangers);
-        strangers
+impl Visitor for Count<'_> {
+    #[inline]
+    fn point(&mut self, read: &PointRef<'_>) {
+        let (ordinal, resource_index) = (self.tally.received, read.resource_index);
+        let origin = Origin { ordinal, resource_index, attributes: read.attributes.place() };
+        self.tally.received += 1;
+        if !self.group.gather(&read.point, origin) {
+            self.one(&read.point, resource_index, read.context, || read.attributes.to_frames());
+        } else if self.group.is_full() {
+            self.look_up(read.context);
+            self.group();
+        }
     }
 
-    /// Counts the points with these ordinals, which ascend.
-    fn these(&mut self, request: &[u8], scratch: &mut Scratch, ordinals: &[u64]) {
+    fn metric_end(&mut self, context: ContextRef<'_>) {
+        self.look_up(context);
+    }
+}
+
+impl Count<'_> {
+    /// Looks up the points of this context that were gathered, and counts those of new streams.
+    fn look_up(&mut self, context: ContextRef<'_>) {
+        if !self.streams.look_up(self.group) {
+            return;
+        }
+        let strangers: Vec<_> = self.group.strangers().collect();
+        for stranger in strangers {
+            let Origin { resource_index, attributes, .. } = stranger.origin;
+            let request = self.request;
+            self.one(&stranger.point(), resource_index, context, || attributes.to_frames(request));
+        }
+    }
+
+    /// Counts the group.
+    fn group(&mut self) {
+        self.streams.draw_near(self.group);
+        let mut group = std::mem::take(self.group);
+        for gathered in group.drain() {
+            match self.streams.apply_gathered(&gathered, self.now) {
+                Some(Ok(applied)) => self.applied(&applied, &gathered.point()),
+                Some(Err(refusal)) => self.refuse_gathered(&gathered, refusal),
+                None => self.missed.push(gathered.origin.ordinal),
+            }
+        }
+        *self.group = group;
+    }
+
+    /// Counts the points that were missed, in a second reading.
+    fn missed(&mut self, scratch: &mut Scratch) {
+        if self.missed.is_empty() {
+            return;
+        }
+        let (request, mut missed) = (self.request, std::mem::take(&mut self.missed));
+        missed.sort_unstable();
         let mut ordinal = 0;
         let contents = read(request, scratch, |read| {
-            if ordinals.binary_search(&ordinal).is_ok() {
-                self.one(read);
+            if missed.binary_search(&ordinal).is_ok() {
+                self.one(&read.point, read.resource_index, read.context, || read.attributes.to_frames());
             }
             ordinal += 1;
         });
         contents.expect(CHECKED);
     }
 
-    fn one(&mut self, read: &PointRef<'_>) {
+    fn one(
+        &mut self,
+        point: &Point<'_>,
+        resource_index: u32,
+        context: ContextRef<'_>,
+        attributes: impl FnOnce() -> Box<[u8]>,
+    ) {
         let identity = |contexts: &mut Contexts| Identity {
-            context: contexts.intern(read.context.digest(), || read.context.to_context()),
-            attributes: read.attributes.to_frames(),
+            context: contexts.intern(context.digest(), || context.to_context()),
+            attributes: attributes(),
         };
-        match self.streams.apply(&read.point, identity, self.now) {
+        match self.streams.apply(point, identity, self.now) {
             Ok(applied) => {
-                self.applied(&applied, &read.point);
+                self.applied(&applied, point);
                 self.enter(&applied);
             }
-            Err(refusal) => self.refuse(read.resource_index, read.context.metric_name(), refusal),
-        }
-    }
-
-    fn group(&mut self, group: &mut Group<Origin>, strangers: &mut Vec<u64>) {
-        self.streams.draw_near(group);
-        for gathered in group.drain() {
-            match self.streams.apply_gathered(&gathered, self.now) {
-                Some(Ok(applied)) => self.applied(&applied, &gathered.point()),
-                Some(Err(refusal)) => self.refuse_gathered(&gathered, refusal),
-                None => strangers.push(gathered.origin.ordinal),
-            }
+            Err(refusal) => self.refuse(resource_index, context.metric_name(), refusal),
         }
     }
 

@@ -1,9 +1,9 @@
-//! Points of known streams, taken in groups.
+//! Points, taken in groups.
 //!
 //! A million streams do not fit any cache, so counting a point waits for memory four times: for the index, the two lines of
-//! the stream, and its memory of points. Taken one after another these waits add up to several times the work. A group
-//! brings the memory of its points' streams near in loops that only load, whose loads a processor makes side by side; what
-//! is counted afterwards finds everything in the cache.
+//! the stream, and its memory of points. Taken one after another these waits add up to several times the work. So points are
+//! gathered first; then all are looked up, then their streams are brought near, in loops that only load, whose loads a
+//! processor makes side by side; what is counted afterwards finds everything in the cache.
 //!
 //! It is an order of work and nothing more: a gathered point is decided and counted by the same functions as any other.
 
@@ -53,45 +53,69 @@ impl<O> Gathered<O> {
     }
 }
 
-/// Points of known streams that wait to be counted together.
+/// Points that wait to be counted together.
 #[derive(Debug)]
 pub struct Group<O> {
     gathered: Vec<Gathered<O>>,
+    /// How many of them were looked up.
+    looked_up: usize,
 }
+
+/// Stands for no slot.
+const STRANGER: u32 = u32::MAX;
 
 impl<O> Default for Group<O> {
     fn default() -> Self {
-        Self { gathered: Vec::with_capacity(GROUP) }
+        Self { gathered: Vec::new(), looked_up: 0 }
     }
 }
 
-impl<O> Group<O> {
-    /// Whether it must be counted before another point can be gathered.
-    pub fn is_full(&self) -> bool {
-        self.gathered.len() == GROUP
-    }
-
-    /// The points, in the order in which they were gathered; none are left.
-    pub fn drain(&mut self) -> impl Iterator<Item = Gathered<O>> {
-        self.gathered.drain(..)
-    }
-}
-
-impl Streams {
-    /// Gathers a number of a stream that is known; `false` for any other point, which must be applied on its own.
+impl<O: Copy> Group<O> {
+    /// Gathers a number without exemplars; `false` for any other point, which must be applied on its own.
     #[inline]
-    pub fn gather<O>(&self, group: &mut Group<O>, point: &Point<'_>, origin: O) -> bool {
+    pub fn gather(&mut self, point: &Point<'_>, origin: O) -> bool {
         let number = match point.value {
             Value::Int(value) => Number::Int(value),
             Value::Double(value) => Number::Double(value),
             Value::Missing | Value::Histogram(_) | Value::Exponential(_) | Value::Summary(_) => return false,
         };
-        let Some(slot) = self.index.candidate(point.stream).filter(|_| point.exemplars.is_empty()) else {
+        if !point.exemplars.is_empty() {
             return false;
-        };
+        }
         let Point { stream, kind, start, time, no_recorded_value, .. } = *point;
-        group.gathered.push(Gathered { stream, start, time, number, kind, no_recorded_value, slot, origin });
+        let slot = STRANGER;
+        self.gathered.push(Gathered { stream, start, time, number, kind, no_recorded_value, slot, origin });
         true
+    }
+
+    /// Whether it must be looked up and counted before another point can be gathered.
+    pub fn is_full(&self) -> bool {
+        self.gathered.len() >= GROUP
+    }
+
+    /// Takes out the points whose streams were looked up in vain: each must be applied on its own, with its identity.
+    pub fn strangers(&mut self) -> impl Iterator<Item = Gathered<O>> {
+        self.gathered.extract_if(.., |gathered| gathered.slot == STRANGER)
+    }
+
+    /// The points, in the order in which they were gathered; none are left.
+    pub fn drain(&mut self) -> impl Iterator<Item = Gathered<O>> {
+        self.looked_up = 0;
+        self.gathered.drain(..)
+    }
+}
+
+impl Streams {
+    /// Looks up the streams of the points that were gathered since the last look-up; says whether there are
+    /// [`Group::strangers`], which must be taken out next.
+    pub fn look_up<O>(&self, group: &mut Group<O>) -> bool {
+        let mut strangers = 0;
+        for gathered in &mut group.gathered[group.looked_up..] {
+            gathered.slot = self.index.candidate(gathered.stream).unwrap_or(STRANGER);
+            strangers += usize::from(gathered.slot == STRANGER);
+        }
+        group.looked_up = group.gathered.len() - strangers;
+        strangers > 0
     }
 
     /// Brings the streams of a group near. To be called before they are counted.
@@ -153,12 +177,13 @@ mod tests {
     fn a_group_counts_like_single_points() {
         let mut streams = Streams::new(Settings::default());
         let mut group = Group::default();
-        assert!(!streams.gather(&mut group, &point(1, 10), ()), "nobody knows it yet");
         assert!(streams.apply(&point(1, 10), identity, UnixNanos(10)).is_ok());
         for time in 11..11 + GROUP as u64 {
-            assert!(streams.gather(&mut group, &point(1, time), ()));
+            assert!(!group.is_full());
+            assert!(group.gather(&point(1, time), ()));
         }
         assert!(group.is_full());
+        assert!(!streams.look_up(&mut group));
         streams.draw_near(&group);
         for gathered in group.drain() {
             assert!(streams.apply_gathered(&gathered, UnixNanos(100)).is_some_and(|applied| applied.is_ok()));
@@ -168,11 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn strangers_are_taken_out_and_the_others_stay_in_their_order() {
+        let mut streams = Streams::new(Settings::default());
+        let mut group = Group::default();
+        let known = |number: u128| point(number << 64, 10);
+        for number in [2, 4] {
+            assert!(streams.apply(&known(number), identity, UnixNanos(10)).is_ok());
+        }
+        (1..=3).for_each(|number| assert!(group.gather(&known(number), number)));
+        assert!(streams.look_up(&mut group));
+        assert_eq!(group.strangers().map(|gathered| gathered.origin).collect::<Vec<_>>(), [1, 3]);
+        (4..=5).for_each(|number| assert!(group.gather(&known(number), number)));
+        assert!(streams.look_up(&mut group), "only those that came since");
+        assert_eq!(group.strangers().map(|gathered| gathered.origin).collect::<Vec<_>>(), [5]);
+        assert_eq!(group.drain().map(|gathered| gathered.origin).collect::<Vec<_>>(), [2, 4]);
+        assert!(!streams.look_up(&mut group));
+    }
+
+    #[test]
     fn a_stranger_with_the_tag_of_a_known_stream_is_not_counted_for_it() {
         let mut streams = Streams::new(Settings::default());
         assert!(streams.apply(&point(7 << 64, 10), identity, UnixNanos(10)).is_ok());
         let mut group = Group::default();
-        assert!(streams.gather(&mut group, &point(7 << 64 | 1, 10), ()), "the tag is the same");
+        assert!(group.gather(&point(7 << 64 | 1, 10), ()));
+        assert!(!streams.look_up(&mut group), "the tag is the same");
         let gathered = group.drain().next().unwrap();
         assert!(streams.apply_gathered(&gathered, UnixNanos(10)).is_none());
         assert_eq!(streams.len(), 1);

@@ -19,15 +19,17 @@ const PART_GROWTH: usize = 2;
 /// Settings of each worker.
 pub(super) fn of_worker(args: &LocalArgs) -> anyhow::Result<WorkerSettings> {
     let defaults = WorkerSettings::new(args.data_dir.clone());
-    let workers = u64::from(args.workers);
+    let message_bytes_max = args.max_request_size.saturating_mul(PART_GROWTH);
+    let share = args.max_in_flight.saturating_mul(PART_GROWTH) / usize::try_from(args.workers)?.max(1);
     Ok(WorkerSettings {
         accumulate: accumulate(args),
         translation: translation(args)?,
         export_interval: args.export_interval,
         heartbeat: args.heartbeat,
         stop_grace: args.stop_grace,
-        message_bytes_max: args.max_request_size.saturating_mul(PART_GROWTH),
-        inflight_bytes_max: args.max_in_flight.saturating_mul(PART_GROWTH) / usize::try_from(workers)?.max(1),
+        message_bytes_max,
+        // However many workers share it, the largest part must find room, or it would be told to come back for ever.
+        inflight_bytes_max: share.max(message_bytes_max.saturating_mul(2)),
         ..defaults
     })
 }

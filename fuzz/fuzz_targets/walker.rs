@@ -6,12 +6,12 @@ use libfuzzer_sys::fuzz_target;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message as _;
-use shardset_model::{ShardCount, StreamId};
+use shardset_model::{RoutingKey, ShardCount, StreamId};
 use shardset_otlp::Fault;
 use shardset_otlp::attributes::attributes;
 use shardset_otlp::read::{Scratch, read};
 use shardset_otlp::split::Splitter;
-use shardset_placement::{RoutingKey, owner};
+use shardset_placement::owner;
 
 const KEYS: [&str; 5] = ["streamID", "resource", "service", "metric", "attributes:a,b"];
 

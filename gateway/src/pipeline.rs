@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use shardset_model::{Membership, ShardCount};
-use shardset_placement::RoutingKey;
+use shardset_model::{Membership, RoutingKey, ShardCount};
 use shardset_process::{Condition, Readiness, Tasks};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -79,7 +78,7 @@ impl Gateway {
         readiness: &Readiness,
     ) -> Result<Self, BindError> {
         let Setup { receive, deliver, routing_key, membership, workers } = setup;
-        let links = workers.into_iter().map(|worker| Link::new(worker, membership)).collect();
+        let links = workers.into_iter().map(|worker| Link::new(worker, membership.clone())).collect();
         let deliver = Deliver::start(links, deliver, &metrics.deliver, tasks);
         let pipeline = Pipeline::new(routing_key, membership.shards(), deliver, metrics.points.clone());
         let receiver = Receiver::bind(receive, pipeline, metrics.receive.clone()).await?;

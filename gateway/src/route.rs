@@ -6,10 +6,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use shardset_model::{ShardCount, ShardIndex};
+use shardset_model::{RoutingKey, ShardCount, ShardIndex};
 use shardset_otlp::Malformed;
 use shardset_otlp::split::Splitter;
-use shardset_placement::RoutingKey;
 
 /// Above this many bytes a split takes milliseconds, and the runtime is told that this thread is busy.
 const LONG_SPLIT_BYTES: usize = 4 << 20;

@@ -153,6 +153,6 @@ impl NotTaken {
 }
 
 fn with_membership(mut status: Status, mine: Membership) -> Status {
-    membership::write(mine, status.metadata_mut());
+    membership::write(&mine, status.metadata_mut());
     status
 }

@@ -150,6 +150,7 @@ impl Worker {
             listener.local_addr().map_err(|source| StartError::Listen { address: settings.listen, source })?;
         let metrics = process.metrics.of(shard);
         let (mailbox, events) = Mailbox::new(settings.mailbox_events_max, metrics.mailbox.clone());
+        let epoch = membership.epoch();
         let state = Shard::new(&settings, shard, membership, destinations.len(), metrics.clone());
         recover_and_run(state, journal, events, process).await?;
 
@@ -168,7 +169,7 @@ impl Worker {
         worker.sweep(&process.tasks);
         worker.serve(listener, &settings, metrics, &process.tasks);
         worker.ready.set(true);
-        tracing::info!(%shard, %address, epoch = %membership.epoch(), "worker takes requests");
+        tracing::info!(%shard, %address, %epoch, "worker takes requests");
         Ok(worker)
     }
 

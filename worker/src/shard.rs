@@ -166,7 +166,7 @@ impl Shard {
     /// Counts one request, if the fence lets it through.
     fn request(&mut self, request: Admitted, journal: &mut impl Journal, now: UnixNanos) -> Option<Counted> {
         let Admitted { bytes, theirs, reply, reservation } = request;
-        match fence(self.membership, theirs) {
+        match fence(&self.membership, theirs) {
             Verdict::Go => {}
             Verdict::Adopt(newer) => {
                 let (from, to) = (self.membership.epoch(), newer.epoch());

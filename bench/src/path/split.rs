@@ -7,10 +7,9 @@ use std::hint::black_box;
 
 use anyhow::Context as _;
 use shardset_load::{PayloadShape, StandardPayload};
-use shardset_model::ShardCount;
+use shardset_model::{RoutingKey, ShardCount};
 use shardset_otlp::read::{Scratch, check};
 use shardset_otlp::split::Splitter;
-use shardset_placement::RoutingKey;
 
 use crate::measure::{Case, Effort, side_by_side};
 use crate::table::{Table, against};

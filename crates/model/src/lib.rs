@@ -6,22 +6,28 @@
 //!
 //! Pure: no IO, no clock, no randomness.
 
+mod durable;
 mod epoch;
 mod identity;
+mod incarnation;
 mod membership;
 mod metric;
 mod point;
 mod refusal;
+mod routing;
 mod shard;
 mod stream;
 mod time;
 
+pub use durable::{Receipt, Sealed};
 pub use epoch::Epoch;
 pub use identity::{Context, Identity};
+pub use incarnation::Incarnation;
 pub use membership::{InvalidMembership, Membership, Phase};
 pub use metric::{MetricKind, Temporality};
 pub use point::{Buckets, Exemplar, ExponentialPoint, HistogramPoint, Point, Quantile, SummaryPoint, Value};
 pub use refusal::{InvalidReason, Refusal};
+pub use routing::{InvalidRoutingKey, RoutingAttributes, RoutingKey};
 pub use shard::{ShardCount, ShardIndex};
 pub use stream::StreamId;
 pub use time::{UnixMillis, UnixNanos};

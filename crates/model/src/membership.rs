@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{Epoch, ShardCount};
+use crate::{Epoch, RoutingKey, ShardCount};
 
 /// Whether streams are on their way between shards.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -13,19 +13,22 @@ pub enum Phase {
     Moving,
 }
 
-/// The set of shards at one epoch.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// The set of shards at one epoch, and what decides a stream's shard. By default that is the stream's id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Membership {
     epoch: Epoch,
     shards: ShardCount,
     previous: ShardCount,
     phase: Phase,
+    routing: RoutingKey,
+    previous_routing: RoutingKey,
 }
 
 impl Membership {
     /// A membership in which nothing moves.
     pub const fn stable(epoch: Epoch, shards: ShardCount) -> Self {
-        Self { epoch, shards, previous: shards, phase: Phase::Stable }
+        let (routing, previous_routing) = (RoutingKey::StreamId, RoutingKey::StreamId);
+        Self { epoch, shards, previous: shards, phase: Phase::Stable, routing, previous_routing }
     }
 
     /// A membership as it was told, checked.
@@ -39,27 +42,45 @@ impl Membership {
             shards: ShardCount::new(shards).ok_or(InvalidMembership::Shards(shards))?,
             previous: ShardCount::new(previous).ok_or(InvalidMembership::Shards(previous))?,
             phase,
+            routing: RoutingKey::StreamId,
+            previous_routing: RoutingKey::StreamId,
         })
     }
 
+    /// The same membership, where streams are routed by `routing`, and by `previous` before.
+    #[must_use]
+    pub fn routed_by(self, routing: RoutingKey, previous: RoutingKey) -> Self {
+        Self { routing, previous_routing: previous, ..self }
+    }
+
     /// The membership's version.
-    pub const fn epoch(self) -> Epoch {
+    pub const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
     /// How many shards there are.
-    pub const fn shards(self) -> ShardCount {
+    pub const fn shards(&self) -> ShardCount {
         self.shards
     }
 
     /// How many there were before.
-    pub const fn previous(self) -> ShardCount {
+    pub const fn previous(&self) -> ShardCount {
         self.previous
     }
 
     /// Whether streams move.
-    pub const fn phase(self) -> Phase {
+    pub const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// What decides a stream's shard.
+    pub const fn routing(&self) -> &RoutingKey {
+        &self.routing
+    }
+
+    /// What decided it before.
+    pub const fn previous_routing(&self) -> &RoutingKey {
+        &self.previous_routing
     }
 }
 

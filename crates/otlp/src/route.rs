@@ -12,7 +12,7 @@
 //! - `service`: as `attributes` with the one name `service.name`, looked up on the resource only. Where that is missing:
 //!   as `resource`.
 
-use shardset_placement::{RoutingAttributes, RoutingKey};
+use shardset_model::{RoutingAttributes, RoutingKey};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::scan::Scanned;

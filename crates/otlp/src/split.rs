@@ -16,8 +16,8 @@
 //! Nothing is output of a malformed request. Fields of the request itself other than `ResourceMetrics` (OTLP has none)
 //! stand in every part.
 
-use shardset_model::{ShardCount, ShardIndex};
-use shardset_placement::{RoutingKey, owner};
+use shardset_model::{RoutingKey, ShardCount, ShardIndex};
+use shardset_placement::owner;
 
 use crate::malformed::Malformed;
 use crate::route::Router;

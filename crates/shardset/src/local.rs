@@ -39,7 +39,7 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
 
     let membership =
         Membership::stable(Epoch::FIRST, ShardCount::new(args.workers).context("--workers is out of range")?);
-    let workers = start_workers(&args, membership, &destinations, &process).await?;
+    let workers = start_workers(&args, &membership, &destinations, &process).await?;
     let gateway = start_gateway(&args, membership, &workers, &gateway_metrics, &process).await?;
     let side = serve_side(Admin::new(registry, process.readiness.clone()), admin_listener, scrape_listener, &workers);
     Banner { addresses: gateway.addresses(), served, args: &args }.print();
@@ -61,7 +61,7 @@ struct Served {
 
 async fn start_workers(
     args: &LocalArgs,
-    membership: Membership,
+    membership: &Membership,
     destinations: &[ExportTo],
     process: &Process,
 ) -> anyhow::Result<Vec<Worker>> {
@@ -70,7 +70,8 @@ async fn start_workers(
     for shard in membership.shards().shards() {
         let settings = settings.clone();
         let journal = journal(args, shard)?;
-        let setup = WorkerSetup { settings, shard, membership, destinations: destinations.to_vec() };
+        let setup =
+            WorkerSetup { settings, shard, membership: membership.clone(), destinations: destinations.to_vec() };
         workers.push(Worker::start(setup, journal, process).await?);
     }
     Ok(workers)

@@ -6,10 +6,12 @@
 //! | `shardset-shards` | the number of shards, decimal |
 //! | `shardset-previous` | the number of shards before, decimal |
 //! | `shardset-phase` | `Stable` or `Moving` |
+//! | `shardset-routing` | what decides a stream's shard, as in a flag; not sent where it is `streamID` |
+//! | `shardset-previous-routing` | what decided it before; likewise |
 //!
 //! A request without `shardset-epoch` comes from somebody who knows of no membership (a stock collector, an SDK).
 
-use shardset_model::{InvalidMembership, Membership, Phase};
+use shardset_model::{InvalidMembership, InvalidRoutingKey, Membership, Phase, RoutingKey};
 use thiserror::Error;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
@@ -17,6 +19,8 @@ const EPOCH: &str = "shardset-epoch";
 const SHARDS: &str = "shardset-shards";
 const PREVIOUS: &str = "shardset-previous";
 const PHASE: &str = "shardset-phase";
+const ROUTING: &str = "shardset-routing";
+const PREVIOUS_ROUTING: &str = "shardset-previous-routing";
 
 /// Why metadata names no membership although it names an epoch.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -32,14 +36,26 @@ pub enum BadMembership {
     /// The numbers make no membership.
     #[error(transparent)]
     Invalid(#[from] InvalidMembership),
+    /// A routing key is none.
+    #[error(transparent)]
+    Routing(#[from] InvalidRoutingKey),
 }
 
 /// Writes `membership` into the metadata of a request or a status.
-pub fn write(membership: Membership, metadata: &mut MetadataMap) {
+pub fn write(membership: &Membership, metadata: &mut MetadataMap) {
     metadata.insert(EPOCH, MetadataValue::<Ascii>::from(membership.epoch().get()));
     metadata.insert(SHARDS, MetadataValue::<Ascii>::from(membership.shards().get()));
     metadata.insert(PREVIOUS, MetadataValue::<Ascii>::from(membership.previous().get()));
     metadata.insert(PHASE, MetadataValue::from_static(phase_name(membership.phase())));
+    write_routing(ROUTING, membership.routing(), metadata);
+    write_routing(PREVIOUS_ROUTING, membership.previous_routing(), metadata);
+}
+
+fn write_routing(name: &'static str, routing: &RoutingKey, metadata: &mut MetadataMap) {
+    if *routing != RoutingKey::StreamId {
+        let value = routing.to_string().parse().expect("a routing key is written in visible ASCII");
+        metadata.insert(name, value);
+    }
 }
 
 /// Reads the membership that a request (or the refusal of one) was sent with; `None` where it names no epoch.
@@ -58,7 +74,14 @@ pub fn read(metadata: &MetadataMap) -> Result<Option<Membership>, BadMembership>
     };
     let membership =
         Membership::new(number(metadata, EPOCH)?, number(metadata, SHARDS)?, number(metadata, PREVIOUS)?, phase)?;
-    Ok(Some(membership))
+    Ok(Some(membership.routed_by(routing(metadata, ROUTING)?, routing(metadata, PREVIOUS_ROUTING)?)))
+}
+
+fn routing(metadata: &MetadataMap, name: &'static str) -> Result<RoutingKey, BadMembership> {
+    match text(metadata, name) {
+        Some(key) => Ok(key.parse()?),
+        None => Ok(RoutingKey::default()),
+    }
 }
 
 const fn phase_name(phase: Phase) -> &'static str {
@@ -80,7 +103,7 @@ fn number<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Re
 
 #[cfg(test)]
 mod tests {
-    use shardset_model::{Membership, Phase};
+    use shardset_model::{Membership, Phase, RoutingKey};
     use tonic::metadata::MetadataMap;
 
     use super::{BadMembership, EPOCH, PHASE, read, write};
@@ -92,8 +115,11 @@ mod tests {
     #[test]
     fn a_membership_survives_the_hop() {
         let mut metadata = MetadataMap::new();
-        write(moving(), &mut metadata);
+        write(&moving(), &mut metadata);
         assert_eq!(read(&metadata), Ok(Some(moving())));
+        let by_resource = moving().routed_by(RoutingKey::Resource, "attributes:a%2Cb,ü".parse().expect("a key"));
+        write(&by_resource, &mut metadata);
+        assert_eq!(read(&metadata), Ok(Some(by_resource)));
     }
 
     #[test]
@@ -104,10 +130,10 @@ mod tests {
     #[test]
     fn half_a_membership_is_an_error_that_names_the_key() {
         let mut metadata = MetadataMap::new();
-        write(moving(), &mut metadata);
+        write(&moving(), &mut metadata);
         metadata.remove(PHASE);
         assert_eq!(read(&metadata), Err(BadMembership::Key { key: PHASE, expected: "Stable or Moving" }));
-        write(moving(), &mut metadata);
+        write(&moving(), &mut metadata);
         metadata.insert(EPOCH, "seven".parse().expect("ascii"));
         assert_eq!(read(&metadata), Err(BadMembership::Key { key: EPOCH, expected: "a decimal number" }));
     }

@@ -46,7 +46,7 @@ impl Link {
     /// The worker's status, or the transport's.
     pub(super) async fn export(&self, bytes: Bytes) -> Result<ExportAnswer, Status> {
         let mut request = Request::new(bytes);
-        membership::write(self.membership, request.metadata_mut());
+        membership::write(&self.membership, request.metadata_mut());
         let answer = self.client.clone().export(request).await?.into_inner();
         ExportAnswer::decode(answer)
             .map_err(|error| Status::internal(format!("the worker's answer is broken: {error}")))

@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
 }
 
 /// Why a request is not for this worker as it is now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Fenced {
     /// The sender knows of no membership, so it can not know the owners of what it sends.
     #[error("this worker serves one shard of several and takes points from gateways only; send to the gateway")]
@@ -56,14 +56,15 @@ pub enum Fenced {
 }
 
 /// What a worker at `mine` does with a request that was routed by `theirs`.
-pub(crate) fn fence(mine: Membership, theirs: Option<Membership>) -> Verdict {
+pub(crate) fn fence(mine: &Membership, theirs: Option<Membership>) -> Verdict {
+    let mine = mine.clone();
     let Some(theirs) = theirs else {
         let alone = mine.shards() == ShardCount::ONE && mine.phase() == Phase::Stable;
         return if alone { Verdict::Go } else { Verdict::Refuse(Fenced::NoEpoch) };
     };
     match theirs.epoch().cmp(&mine.epoch()) {
         std::cmp::Ordering::Less => Verdict::Refuse(Fenced::Stale { mine, theirs }),
-        std::cmp::Ordering::Greater if moves_nothing(mine, theirs) => Verdict::Adopt(theirs),
+        std::cmp::Ordering::Greater if moves_nothing(&mine, &theirs) => Verdict::Adopt(theirs),
         std::cmp::Ordering::Greater => Verdict::Refuse(Fenced::Ahead { mine, theirs }),
         // The phase may differ: a gateway can learn of Stable before this worker does.
         std::cmp::Ordering::Equal if theirs.shards() == mine.shards() => Verdict::Go,
@@ -71,7 +72,7 @@ pub(crate) fn fence(mine: Membership, theirs: Option<Membership>) -> Verdict {
     }
 }
 
-fn moves_nothing(mine: Membership, theirs: Membership) -> bool {
+fn moves_nothing(mine: &Membership, theirs: &Membership) -> bool {
     mine.phase() == Phase::Stable && theirs.shards() == mine.shards() && theirs.previous() == mine.shards()
 }
 
@@ -88,31 +89,36 @@ mod tests {
 
     #[test]
     fn the_fence_of_the_protocol() {
-        let mine = at(5, 3, 3);
+        let mine = || at(5, 3, 3);
         let refuse = Verdict::Refuse;
         let table = [
-            ("the same epoch", mine, Some(at(5, 3, 3)), Verdict::Go),
-            ("an older one", mine, Some(at(4, 3, 3)), refuse(Fenced::Stale { mine, theirs: at(4, 3, 3) })),
-            ("a newer one of as many shards", mine, Some(at(6, 3, 3)), Verdict::Adopt(at(6, 3, 3))),
+            ("the same epoch", mine(), Some(at(5, 3, 3)), Verdict::Go),
+            ("an older one", mine(), Some(at(4, 3, 3)), refuse(Fenced::Stale { mine: mine(), theirs: at(4, 3, 3) })),
+            ("a newer one of as many shards", mine(), Some(at(6, 3, 3)), Verdict::Adopt(at(6, 3, 3))),
             (
                 "a newer one of more shards",
-                mine,
+                mine(),
                 Some(at(6, 4, 3)),
-                refuse(Fenced::Ahead { mine, theirs: at(6, 4, 3) }),
+                refuse(Fenced::Ahead { mine: mine(), theirs: at(6, 4, 3) }),
             ),
             (
                 "a newer one that came from more shards",
-                mine,
+                mine(),
                 Some(at(7, 3, 4)),
-                refuse(Fenced::Ahead { mine, theirs: at(7, 3, 4) }),
+                refuse(Fenced::Ahead { mine: mine(), theirs: at(7, 3, 4) }),
             ),
-            ("one epoch, two counts", mine, Some(at(5, 4, 4)), refuse(Fenced::Conflict { mine, theirs: at(5, 4, 4) })),
-            ("no epoch, several shards", mine, None, refuse(Fenced::NoEpoch)),
+            (
+                "one epoch, two counts",
+                mine(),
+                Some(at(5, 4, 4)),
+                refuse(Fenced::Conflict { mine: mine(), theirs: at(5, 4, 4) }),
+            ),
+            ("no epoch, several shards", mine(), None, refuse(Fenced::NoEpoch)),
             ("no epoch, one shard", at(1, 1, 1), None, Verdict::Go),
             ("no epoch, one shard that takes over from two", at(2, 1, 2), None, refuse(Fenced::NoEpoch)),
         ];
         for (what, mine, theirs, verdict) in table {
-            assert_eq!(fence(mine, theirs), verdict, "{what}");
+            assert_eq!(fence(&mine, theirs), verdict, "{what}");
         }
     }
 

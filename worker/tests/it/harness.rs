@@ -119,7 +119,7 @@ impl Harness {
         let metrics = Metrics::register(&mut registry);
         let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics };
         let shard = membership.shards().shard(shard).unwrap();
-        let setup = Setup { settings, shard, membership, destinations };
+        let setup = Setup { settings, shard, membership: membership.clone(), destinations };
         let worker = Worker::start(setup, journal, &process).await?;
         Ok(Self { worker, process, registry, membership, dir })
     }
@@ -133,7 +133,7 @@ impl Harness {
 
     /// A gateway of the worker's own membership.
     pub(crate) async fn sender(&self) -> Sender {
-        Sender::connect(self.worker.address(), Some(self.membership)).await
+        Sender::connect(self.worker.address(), Some(self.membership.clone())).await
     }
 
     /// The value of one of the worker's metrics, by how its line begins.

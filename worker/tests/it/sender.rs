@@ -39,7 +39,7 @@ impl Sender {
     /// Sends bytes and gives the answer.
     pub(crate) async fn send_bytes(&self, bytes: Bytes) -> Result<ExportAnswer, Status> {
         let mut request = Request::new(bytes);
-        if let Some(told) = self.membership {
+        if let Some(told) = &self.membership {
             membership::write(told, request.metadata_mut());
         }
         let answer = self.client.clone().export(request).await?;

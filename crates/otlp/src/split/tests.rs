@@ -7,8 +7,8 @@ use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint, Re
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::prelude::*;
 use prost::Message as _;
-use shardset_model::{ShardCount, StreamId};
-use shardset_placement::{RoutingKey, owner};
+use shardset_model::{RoutingKey, ShardCount, StreamId};
+use shardset_placement::owner;
 
 use super::{Part, Splitter};
 use crate::oracle::{Random, Seen, by_prost, by_read, requests, rewrite};

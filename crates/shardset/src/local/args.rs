@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytesize::ByteSize;
 use clap::{Args, FromArgMatches, ValueEnum};
-use shardset_placement::RoutingKey;
+use shardset_model::RoutingKey;
 use shardset_remote_write::Strategy;
 
 use super::RemoteWriteTable;

@@ -1,9 +1,13 @@
 //! What decides the shard of a point, and how it is written in a flag, a configuration file and a membership.
 //!
 //! State is kept per stream whatever the routing key is, so a change of key moves streams and is a change of membership.
+//!
+//! In text, a name's bytes other than visible ASCII, and `,` and `%`, stand as `%` and two hexadecimal digits: any name can
+//! be written, and what is written is fit for a flag, an annotation and request metadata.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -25,10 +29,8 @@ pub enum RoutingKey {
 }
 
 /// The names of the attributes that decide the shard: at least one, none empty, none twice. Their order matters.
-///
-/// A name that contains a comma can be made by [`RoutingAttributes::new`], but it can not be parsed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct RoutingAttributes(Box<[Box<str>]>);
+pub struct RoutingAttributes(Arc<[Box<str>]>);
 
 impl RoutingAttributes {
     /// These names, checked.
@@ -68,6 +70,9 @@ pub enum InvalidRoutingKey {
     /// An attribute's name can not be empty.
     #[error("an attribute name of the routing key is empty")]
     EmptyName,
+    /// A `%` that two hexadecimal digits of UTF-8 do not follow.
+    #[error("`{0}` is no attribute name: write % as %25, and other bytes as % and two hexadecimal digits")]
+    Escape(Box<str>),
     /// A name stands twice in the list.
     #[error("the attribute `{0}` stands twice in the routing key")]
     Twice(Box<str>),
@@ -84,7 +89,10 @@ impl FromStr for RoutingKey {
             "metric" => Ok(Self::Metric),
             "attributes" | "attributes:" => Err(InvalidRoutingKey::NoNames),
             _ => match text.strip_prefix("attributes:") {
-                Some(names) => RoutingAttributes::new(names.split(',').map(str::trim)).map(Self::Attributes),
+                Some(names) => {
+                    let names = names.split(',').map(|name| unescape(name.trim())).collect::<Result<Vec<_>, _>>()?;
+                    RoutingAttributes::new(names.iter().map(String::as_str)).map(Self::Attributes)
+                }
                 None => Err(InvalidRoutingKey::Unknown(text.into())),
             },
         }
@@ -98,9 +106,38 @@ impl fmt::Display for RoutingKey {
             Self::Resource => f.write_str("resource"),
             Self::Service => f.write_str("service"),
             Self::Metric => f.write_str("metric"),
-            Self::Attributes(attributes) => write!(f, "attributes:{}", attributes.0.join(",")),
+            Self::Attributes(attributes) => {
+                let escaped: Vec<String> = attributes.names().map(escape).collect();
+                write!(f, "attributes:{}", escaped.join(","))
+            }
         }
     }
+}
+
+fn escape(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b'%');
+    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+fn unescape(text: &str) -> Result<String, InvalidRoutingKey> {
+    let wrong = || InvalidRoutingKey::Escape(text.into());
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, others @ ..] = rest {
+        rest = others;
+        bytes.push(match (*first, others) {
+            (b'%', [high, low, after @ ..]) => {
+                rest = after;
+                hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low).ok_or_else(wrong)?
+            }
+            (b'%', _) => return Err(wrong()),
+            (byte, _) => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -118,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn any_name_can_be_written() {
+        let odd = RoutingKey::Attributes(RoutingAttributes::new(["a,b", "50%", "größe", " x"]).unwrap());
+        assert_eq!(odd.to_string(), "attributes:a%2Cb,50%25,gr%C3%B6%C3%9Fe,%20x");
+        assert_eq!(odd.to_string().parse(), Ok(odd));
+    }
+
+    #[test]
     fn what_is_no_routing_key_says_why() {
         let cases = [
             ("traceID", InvalidRoutingKey::Unknown("traceID".into())),
@@ -126,6 +170,9 @@ mod tests {
             ("attributes:", InvalidRoutingKey::NoNames),
             ("attributes:a,,b", InvalidRoutingKey::EmptyName),
             ("attributes:a,b,a", InvalidRoutingKey::Twice("a".into())),
+            ("attributes:100%", InvalidRoutingKey::Escape("100%".into())),
+            ("attributes:a,%zz", InvalidRoutingKey::Escape("%zz".into())),
+            ("attributes:%ff", InvalidRoutingKey::Escape("%ff".into())),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<RoutingKey>(), Err(expected), "{text}");

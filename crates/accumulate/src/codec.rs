@@ -15,11 +15,11 @@ mod value;
 mod write;
 
 pub use self::change::Change;
-pub(crate) use self::change::{Point as JournalPoint, Record as JournalRecord, read_record};
+pub(crate) use self::change::{Point as JournalPoint, Record as JournalRecord, read_point, read_record, write_point};
 pub(crate) use self::identity::write_identifying;
 pub use self::read::Corrupt;
 pub(crate) use self::read::Reader;
-pub(crate) use self::stream::{Decoded, read_stream, write_stream};
+pub(crate) use self::stream::{Decoded, read_stream, read_stream_id, write_stream};
 pub(crate) use self::value::Scratch;
 
 #[cfg(test)]

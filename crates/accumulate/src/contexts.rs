@@ -13,20 +13,20 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::codec::write_identifying;
 
 /// The contexts of a shard's streams.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Contexts {
     named: HashTable<Name>,
     kept: HashTable<Kept>,
     scratch: Vec<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Name {
     digest: u128,
     contents: u128,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     contents: u128,
     context: Arc<Context>,

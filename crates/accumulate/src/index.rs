@@ -17,7 +17,7 @@ const TABLE_SHIFT: u32 = 48;
 const PLACES: usize = 16;
 
 /// Slots by id.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index {
     tables: Vec<Table>,
 }
@@ -83,7 +83,7 @@ impl Entry {
 
 /// Open addressing with linear probing, at most three quarters full. What is removed leaves no mark: those behind it that
 /// it kept from their place move up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Table {
     places: Vec<Entry>,
     taken: usize,

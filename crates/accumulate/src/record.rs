@@ -28,6 +28,8 @@ pub(crate) struct Record {
     /// The generation of the last change.
     pub(crate) changed: u32,
     pub(crate) ended: Stamp,
+    /// Whether another shard has the stream: it stays as it is until it is removed.
+    pub(crate) away: bool,
 }
 
 /// Stands for "not told yet".
@@ -53,13 +55,38 @@ impl Stamp {
     pub(crate) const EARLIER: Self = Self(Self::HAPPENED | Self::TOLD);
     const TOLD: u32 = 1 << 31;
     const HAPPENED: u32 = 1 << 30;
+    const OFFERED: u32 = 1 << 29;
+    const ZERO_AT_START: u32 = 1 << 28;
+    const GENERATION: u32 = Self::ZERO_AT_START - 1;
 
     pub(crate) const fn at(generation: u32) -> Self {
-        Self(generation & (Self::HAPPENED - 1) | Self::HAPPENED)
+        Self(generation & Self::GENERATION | Self::HAPPENED)
     }
 
     pub(crate) const fn generation(self) -> Option<u32> {
-        if self.0 & Self::HAPPENED == 0 { None } else { Some(self.0 & (Self::HAPPENED - 1)) }
+        if self.0 & Self::HAPPENED == 0 { None } else { Some(self.0 & Self::GENERATION) }
+    }
+
+    /// What it was offered with, where a destination may have been told although none said so.
+    pub(crate) const fn offer(self) -> Option<Offer> {
+        if self.0 & Self::OFFERED == 0 || self.is_told() {
+            return None;
+        }
+        Some(Offer { zero_at_start: self.0 & Self::ZERO_AT_START != 0 })
+    }
+
+    const fn offer_with(&mut self, offer: Offer) {
+        if self.0 & Self::OFFERED == 0 {
+            self.0 |= Self::OFFERED | if offer.zero_at_start { Self::ZERO_AT_START } else { 0 };
+        }
+    }
+
+    /// The same, offered as it was in an earlier life.
+    pub(crate) const fn with_offer(mut self, offer: Option<Offer>) -> Self {
+        if let Some(offer) = offer {
+            self.offer_with(offer);
+        }
+        self
     }
 
     pub(crate) const fn is_told(self) -> bool {
@@ -77,9 +104,17 @@ impl Stamp {
         match (self.generation(), self.is_told()) {
             (None, _) => Self::NONE,
             (Some(_), true) => Self::EARLIER,
-            (Some(_), false) => Self::at(generation),
+            (Some(_), false) => Self::at(generation).with_offer(self.offer()),
         }
     }
+}
+
+/// How a stream's first value was offered to a destination. What came of it may be unknown: the worker may have died.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// Whether a zero stood before it, at the stream's start. It may be offered again, there and nowhere else: at a backend
+    /// that has it, it changes nothing.
+    pub zero_at_start: bool,
 }
 
 /// What a stream needs to know to change.
@@ -103,6 +138,7 @@ impl Record {
             born: Stamp::at(generation),
             changed: generation,
             ended: Stamp::NONE,
+            away: false,
         }
     }
 
@@ -149,6 +185,12 @@ impl Record {
     #[inline]
     pub(crate) fn touch(&self) -> u32 {
         self.id.high64() as u32 ^ self.changed ^ self.memory.floor() as u32 ^ self.counted_at.0 as u32
+    }
+
+    /// A destination is about to be told its first value.
+    pub(crate) fn offer(&mut self, time: UnixMillis, offer: Offer) {
+        self.told = self.told.max(time);
+        self.born.offer_with(offer);
     }
 
     fn arrive(&mut self, now: UnixNanos, generation: u32) {
@@ -211,6 +253,16 @@ impl<'a> Stream<'a> {
     /// bounds change is born again.
     pub fn born(self) -> u32 {
         self.record.born.generation().unwrap_or(0)
+    }
+
+    /// How its first value was offered, where no destination has said yet that it was told.
+    pub const fn offer(self) -> Option<Offer> {
+        self.record.born.offer()
+    }
+
+    /// Whether another shard has the stream, and this one only keeps what it sent.
+    pub const fn is_away(self) -> bool {
+        self.record.away
     }
 
     /// The generation of the last change of its value.

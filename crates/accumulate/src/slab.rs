@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const CHUNK: usize = 1024;
 
 /// Values by slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Vec<Option<T>>>,
     vacant: BTreeSet<u32>,

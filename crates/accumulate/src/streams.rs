@@ -3,17 +3,20 @@
 mod apply;
 mod group;
 mod life;
+mod park;
 mod replay;
 
 pub use self::group::{GROUP, Gathered, Group};
+pub use self::replay::Replay;
 
 use shardset_model::{Identity, Point, Refusal, StreamId, UnixMillis, UnixNanos};
 
 use crate::applied::Applied;
 use crate::contexts::Contexts;
 use crate::index::Index;
+use crate::parked::Parked;
 use crate::memory::Reach;
-use crate::record::{Details, Record, Rules, Stream};
+use crate::record::{Details, NEVER, Offer, Record, Rules, Stream};
 use crate::settings::{Settings, Writers};
 use crate::slab::Slab;
 use crate::tombstones::Tombstones;
@@ -25,7 +28,7 @@ const LEAST_BUCKETS: u32 = 4;
 ///
 /// A slot is a small number that a stream keeps while it lives; another stream may have it afterwards. A *generation* is the
 /// time between two export passes, counted from 1.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Streams {
     settings: Settings,
     reach: Reach,
@@ -34,6 +37,7 @@ pub struct Streams {
     details: Slab<Details>,
     contexts: Contexts,
     tombstones: Tombstones,
+    parked: Parked,
     generation: u32,
     /// Where the next sweep goes on.
     swept: u32,
@@ -75,6 +79,7 @@ impl Streams {
             details: Slab::new(),
             contexts: Contexts::default(),
             tombstones: Tombstones::default(),
+            parked: Parked::default(),
             generation: 1,
             swept: 0,
         }
@@ -133,6 +138,25 @@ impl Streams {
         let ended = self.generation;
         self.generation += 1;
         ended
+    }
+
+    /// Notes that a destination is about to be told the first value of the stream in a slot, at `time`. To be kept durably
+    /// before it goes out: a worker that dies then must not tell a zero after that value.
+    pub fn mark_offered(&mut self, slot: u32, time: UnixMillis, offer: Offer) {
+        if let Some(record) = self.records.get_mut(slot) {
+            record.offer(time, offer);
+        }
+    }
+
+    /// Another shard has the stream in a slot now: it stays as it is until it is removed. Its samples may have been told up to
+    /// `told`, some of them perhaps still on their way.
+    pub fn set_away(&mut self, slot: u32, told: UnixMillis) {
+        if let Some(record) = self.records.get_mut(slot) {
+            record.away = true;
+            if record.told != NEVER {
+                record.told = record.told.max(told);
+            }
+        }
     }
 
     /// Notes that the stream in a slot was told to a destination, at times up to `time`.

@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
-use shardset_model::StreamId;
+use shardset_model::{StreamId, UnixNanos};
+
+use crate::codec::Change;
 
 /// One forgotten stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,8 +20,15 @@ pub(crate) struct Tombstone {
     pub(crate) since: u32,
 }
 
+impl Tombstone {
+    /// What a journal holds of it.
+    pub(crate) const fn change(&self) -> Change<'static> {
+        Change::Buried { stream: self.stream, floor: UnixNanos(self.floor), since: self.since }
+    }
+}
+
 /// Forgotten streams, in the order of forgetting.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Tombstones {
     table: HashTable<Tombstone>,
     order: VecDeque<(StreamId, u32)>,

@@ -19,7 +19,7 @@ mod malformed;
 #[cfg(test)]
 mod oracle;
 pub mod read;
-mod route;
+pub mod route;
 mod scan;
 mod schema;
 pub mod split;

@@ -12,11 +12,12 @@
 //! - `service`: as `attributes` with the one name `service.name`, looked up on the resource only. Where that is missing:
 //!   as `resource`.
 
-use shardset_model::{RoutingAttributes, RoutingKey};
+use shardset_model::{Identity, RoutingAttributes, RoutingKey, StreamId};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::identity::AttributeSum;
 use crate::scan::Scanned;
-use crate::walk::{Place, RESOURCE_ATTRIBUTES, Resource, SCOPE_ATTRIBUTES};
+use crate::walk::{Place, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES};
 use crate::wire::Reader;
 
 /// What decides the shard of the points of a request, where it is not their identity.
@@ -69,14 +70,14 @@ impl<'k> Router<'k> {
         self.buffer.clear();
         let mut shared = true;
         self.key = match self.by {
-            By::Resource => resource_key(&place.resource),
+            By::Resource => resource_key(place.resource.sum),
             By::Metric => xxh3_64(place.metric.name.as_bytes()),
             By::Service => match find(place.resource.message, RESOURCE_ATTRIBUTES, SERVICE_NAME) {
                 Some(value) => {
                     put_entry(SERVICE_NAME, Some(value), &mut self.buffer);
                     xxh3_64(&self.buffer)
                 }
-                None => resource_key(&place.resource),
+                None => resource_key(place.resource.sum),
             },
             By::Attributes(attributes) => {
                 for name in attributes.names() {
@@ -95,10 +96,55 @@ impl<'k> Router<'k> {
     }
 }
 
+/// The 64 bits of a stream that is kept: the same as of its points, by which it is found where it was routed to.
+pub fn of_stream(stream: StreamId, identity: &Identity, key: &RoutingKey) -> u64 {
+    let resource = &identity.context.resource_attributes;
+    match key {
+        RoutingKey::StreamId => stream.low64(),
+        RoutingKey::Resource => resource_key(sum_of(resource)),
+        RoutingKey::Metric => xxh3_64(identity.context.name.as_bytes()),
+        RoutingKey::Service => match find_framed(resource, SERVICE_NAME) {
+            Some(value) => hash_of([(SERVICE_NAME, Some(value))]),
+            None => resource_key(sum_of(resource)),
+        },
+        RoutingKey::Attributes(attributes) => {
+            let places = [resource, &identity.context.scope_attributes, &identity.attributes];
+            let value = |name| places.iter().find_map(|frames| find_framed(frames, name));
+            hash_of(attributes.names().map(|name| (name, value(name))))
+        }
+    }
+}
+
+fn hash_of<'a>(entries: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>) -> u64 {
+    let mut buffer = Vec::new();
+    entries.into_iter().for_each(|(name, value)| put_entry(name, value, &mut buffer));
+    xxh3_64(&buffer)
+}
+
+/// The attributes in `frames` as [`AttributeSum`] has them.
+fn sum_of(frames: &[u8]) -> AttributeSum {
+    let mut sum = AttributeSum::default();
+    framed(frames).for_each(|key_value| sum.add(key_value.bytes()));
+    sum
+}
+
+fn find_framed<'a>(frames: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    framed(frames).find_map(|key_value| value_of(key_value, name))
+}
+
+/// The `KeyValue` messages in `frames`; see [`shardset_model::Identity`].
+fn framed(frames: &[u8]) -> impl Iterator<Item = Reader<'_>> {
+    let mut frames = Reader::new(frames);
+    std::iter::from_fn(move || {
+        let length = frames.varint().ok()?;
+        frames.take(length).ok()
+    })
+}
+
 const SERVICE_NAME: &str = "service.name";
 
-fn resource_key(resource: &Resource<'_>) -> u64 {
-    xxh3_64(&resource.sum.bytes())
+fn resource_key(attributes: AttributeSum) -> u64 {
+    xxh3_64(&attributes.bytes())
 }
 
 /// Appends what stands for an attribute: with its name, so that `ab` + `c` is not `a` + `bc`.
@@ -114,16 +160,20 @@ fn put_entry(name: &str, value: Option<&[u8]>, out: &mut Vec<u8>) {
 
 /// The bytes of the value of the first attribute with this key; `attributes` is the field they are in.
 fn find<'a>(message: Reader<'a>, attributes: u32, name: &str) -> Option<&'a [u8]> {
-    message.checked().filter(|field| field.number == attributes).find_map(|field| {
-        let mut key = "";
-        let mut value: &[u8] = &[];
-        for part in field.message()?.checked() {
-            match (part.number, part.message()) {
-                (1, _) => key = part.text(),
-                (2, Some(message)) => value = message.bytes(),
-                _ => {}
-            }
-        }
-        (key == name).then_some(value)
-    })
+    message.messages(attributes).find_map(|key_value| value_of(key_value, name))
 }
+
+/// The bytes of the value of this attribute, if it has this key.
+fn value_of<'a>(key_value: Reader<'a>, name: &str) -> Option<&'a [u8]> {
+    let mut key = "";
+    let mut value: &[u8] = &[];
+    for part in key_value.checked() {
+        match (part.number, part.message()) {
+            (1, _) => key = part.text(),
+            (2, Some(message)) => value = message.bytes(),
+            _ => {}
+        }
+    }
+    (key == name).then_some(value)
+}
+

@@ -7,14 +7,20 @@
 //! | created | 1 | slot, id (16 bytes, low byte first), arrival of its first point (`u64`, ns), [identity](super::identity) |
 //! | point | 2 | slot, arrival (`u64`, ns), arrival - time (signed), time - start (signed), [value](super::value) |
 //! | ended | 3 | slot, when (`u64`, ns) |
-//! | forgotten | 4 | slot, when (`u64`, ns) |
+//! | forgotten | 4 | slot |
 //! | told | 5 | slot, newest time told (`u64`, ms, two's complement) |
 //! | installed | 6 | slot, [stream](super::stream) |
 //! | removed | 7 | slot |
 //! | buried | 8 | id (16 bytes), floor (`u64`, ns), since (`u32`, s) |
+//! | kept | 9 | slot, [stream](super::stream): what a checkpoint holds of a stream, whatever was known of it |
+//! | parked | 10 | id (16 bytes), `u8` 1 and [identity](super::identity) where it is the first of its stream, else 0; then as of a point from its arrival on |
+//! | unparked | 11 | id (16 bytes) |
+//! | kept parked | 12 | id (16 bytes), identity, points (bytes): as "kept" |
+//! | offered | 13 | slot, newest time offered (`u64`, ms, two's complement), `u8` 1 where a zero was offered at the start |
 //!
-//! Slots are varints; differences of times wrap around. A checkpoint is a list of "installed" and "buried". A point with the
-//! value "missing" is one that says that there is no value any more. Exemplars are not kept.
+//! Slots are varints; differences of times wrap around. A stream that is forgotten is buried by a change of its own. A
+//! checkpoint is a list of "buried", "kept" and "kept parked". A point with the value "missing" is one that says that there
+//! is no value any more. Exemplars are not kept. Tags from 32 on are not changes of streams; see `shardset_handoff`.
 
 use shardset_model::{Identity, Point as ModelPoint, StreamId, UnixMillis, UnixNanos, Value};
 
@@ -58,12 +64,10 @@ pub enum Change<'a> {
         /// When.
         now: UnixNanos,
     },
-    /// A stream was forgotten; its slot is vacant.
+    /// A stream was forgotten; its slot is vacant. What is left of it is [`Change::Buried`] next.
     Forgotten {
         /// The slot.
         slot: u32,
-        /// When.
-        now: UnixNanos,
     },
     /// A destination was told the stream's value.
     Told {
@@ -84,7 +88,7 @@ pub enum Change<'a> {
         /// The slot.
         slot: u32,
     },
-    /// What is left of a forgotten stream arrived.
+    /// What is left of a forgotten stream.
     Buried {
         /// The stream.
         stream: StreamId,
@@ -92,6 +96,47 @@ pub enum Change<'a> {
         floor: UnixNanos,
         /// When it was forgotten, in seconds since the Unix epoch.
         since: u32,
+    },
+    /// What a checkpoint holds of the stream in a slot.
+    Kept {
+        /// The slot.
+        slot: u32,
+        /// The stream.
+        stream: Stream<'a>,
+    },
+    /// A point waits for its stream.
+    Parked {
+        /// Its stream.
+        stream: StreamId,
+        /// What the stream is, where none of its points waited before.
+        identity: Option<&'a Identity>,
+        /// When it arrived.
+        now: UnixNanos,
+        /// The point.
+        point: &'a ModelPoint<'a>,
+    },
+    /// No point of a stream waits any more; what became of them are changes of their own.
+    Unparked {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// What a checkpoint holds of a stream's waiting points.
+    KeptParked {
+        /// Their stream.
+        stream: StreamId,
+        /// What it is.
+        identity: &'a Identity,
+        /// The points, as [`Change::Parked`] writes them, one after another.
+        points: &'a [u8],
+    },
+    /// A destination is about to be told the stream's first value.
+    Offered {
+        /// The slot.
+        slot: u32,
+        /// At which time of its samples.
+        time: UnixMillis,
+        /// Whether a zero goes before it, at the start of the stream.
+        zero_at_start: bool,
     },
 }
 
@@ -113,10 +158,7 @@ impl Change<'_> {
                 head(3, *slot, out);
                 write::fixed64(out, now.0);
             }
-            Self::Forgotten { slot, now } => {
-                head(4, *slot, out);
-                write::fixed64(out, now.0);
-            }
+            Self::Forgotten { slot } => head(4, *slot, out),
             Self::Told { slot, time } => {
                 head(5, *slot, out);
                 write::fixed64(out, time.0 as u64);
@@ -127,13 +169,45 @@ impl Change<'_> {
             }
             Self::Removed { slot } => head(7, *slot, out),
             Self::Buried { stream, floor, since } => {
-                out.push(8);
-                out.extend_from_slice(&stream.digest().to_le_bytes());
+                id_head(8, *stream, out);
                 write::fixed64(out, floor.0);
                 write::fixed32(out, *since);
             }
+            Self::Kept { slot, stream } => {
+                head(9, *slot, out);
+                write_stream(*stream, out);
+            }
+            Self::Parked { .. } | Self::Unparked { .. } | Self::KeptParked { .. } => self.write_parked(out),
+            Self::Offered { slot, time, zero_at_start } => {
+                head(13, *slot, out);
+                write::fixed64(out, time.0 as u64);
+                out.push(u8::from(*zero_at_start));
+            }
         }
     }
+
+    fn write_parked(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Parked { stream, identity, now, point } => {
+                id_head(10, *stream, out);
+                out.push(u8::from(identity.is_some()));
+                identity.iter().for_each(|identity| write_identity(identity, out));
+                write_point(point, *now, out);
+            }
+            Self::Unparked { stream } => id_head(11, *stream, out),
+            Self::KeptParked { stream, identity, points } => {
+                id_head(12, *stream, out);
+                write_identity(identity, out);
+                write::bytes(out, points);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn id_head(tag: u8, stream: StreamId, out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&stream.digest().to_le_bytes());
 }
 
 fn head(tag: u8, slot: u32, out: &mut Vec<u8>) {
@@ -141,7 +215,8 @@ fn head(tag: u8, slot: u32, out: &mut Vec<u8>) {
     write::varint(out, u64::from(slot));
 }
 
-fn write_point(point: &ModelPoint<'_>, now: UnixNanos, out: &mut Vec<u8>) {
+/// Appends a point and its arrival; the rest of it is its stream's.
+pub(crate) fn write_point(point: &ModelPoint<'_>, now: UnixNanos, out: &mut Vec<u8>) {
     write::fixed64(out, now.0);
     write::signed(out, now.0.wrapping_sub(point.time.0) as i64);
     write::signed(out, point.time.0.wrapping_sub(point.start.0) as i64);
@@ -154,11 +229,16 @@ pub(crate) enum Record<'a> {
     Created { slot: u32, stream: StreamId, now: UnixNanos, identity: Identity },
     Point { slot: u32, point: Point<'a> },
     Ended { slot: u32, now: UnixNanos },
-    Forgotten { slot: u32, now: UnixNanos },
+    Forgotten { slot: u32 },
     Told { slot: u32, time: UnixMillis },
     Installed { slot: u32, decoded: Box<Decoded> },
     Removed { slot: u32 },
     Buried(Tombstone),
+    Kept { slot: u32, decoded: Box<Decoded> },
+    Parked { stream: StreamId, identity: Option<Identity>, point: &'a [u8] },
+    Unparked { stream: StreamId },
+    KeptParked { stream: StreamId, identity: Identity, points: &'a [u8] },
+    Offered { slot: u32, time: UnixMillis, zero_at_start: bool },
 }
 
 /// What a change says about a point; the rest is its stream's.
@@ -172,7 +252,7 @@ pub(crate) struct Point<'a> {
 
 /// Reads one change.
 pub(crate) fn read_record<'a>(
-    reader: &mut Reader<'_>,
+    reader: &mut Reader<'a>,
     contexts: &mut Contexts,
     scratch: &'a mut Scratch,
     reach: &Reach,
@@ -180,9 +260,8 @@ pub(crate) fn read_record<'a>(
 ) -> Result<Record<'a>, Corrupt> {
     let at = reader.at();
     let tag = reader.byte()?;
-    if tag == 8 {
-        let stream = StreamId::from_digest(reader.fixed128()?);
-        return Ok(Record::Buried(Tombstone { stream, floor: reader.fixed64()?, since: reader.fixed32()? }));
+    if matches!(tag, 8 | 10..=12) {
+        return read_by_id(tag, reader, contexts, scratch);
     }
     let slot = reader.narrow("slot")?;
     match tag {
@@ -193,18 +272,48 @@ pub(crate) fn read_record<'a>(
         }
         2 => Ok(Record::Point { slot, point: read_point(reader, scratch)? }),
         3 => Ok(Record::Ended { slot, now: UnixNanos(reader.fixed64()?) }),
-        4 => Ok(Record::Forgotten { slot, now: UnixNanos(reader.fixed64()?) }),
+        4 => Ok(Record::Forgotten { slot }),
         5 => Ok(Record::Told { slot, time: UnixMillis(reader.fixed64()? as i64) }),
         6 => {
             let decoded = Box::new(read_stream(reader, contexts, scratch, reach, generation)?);
             Ok(Record::Installed { slot, decoded })
         }
         7 => Ok(Record::Removed { slot }),
+        9 => {
+            let decoded = Box::new(read_stream(reader, contexts, scratch, reach, generation)?);
+            Ok(Record::Kept { slot, decoded })
+        }
+        13 => {
+            let time = UnixMillis(reader.fixed64()? as i64);
+            Ok(Record::Offered { slot, time, zero_at_start: reader.flag()? })
+        }
         _ => Err(reader.invalid("change", at)),
     }
 }
 
-fn read_point<'a>(reader: &mut Reader<'_>, scratch: &'a mut Scratch) -> Result<Point<'a>, Corrupt> {
+/// Reads a change of a stream that has no slot.
+fn read_by_id<'a>(
+    tag: u8,
+    reader: &mut Reader<'a>,
+    contexts: &mut Contexts,
+    scratch: &mut Scratch,
+) -> Result<Record<'a>, Corrupt> {
+    let stream = StreamId::from_digest(reader.fixed128()?);
+    match tag {
+        8 => Ok(Record::Buried(Tombstone { stream, floor: reader.fixed64()?, since: reader.fixed32()? })),
+        10 => {
+            let identity = if reader.flag()? { Some(read_identity(reader, contexts)?) } else { None };
+            let begin = *reader;
+            read_point(reader, scratch)?;
+            Ok(Record::Parked { stream, identity, point: reader.passed_since(begin) })
+        }
+        11 => Ok(Record::Unparked { stream }),
+        _ => Ok(Record::KeptParked { stream, identity: read_identity(reader, contexts)?, points: reader.bytes()? }),
+    }
+}
+
+/// Reads what [`write_point`] wrote.
+pub(crate) fn read_point<'a>(reader: &mut Reader<'_>, scratch: &'a mut Scratch) -> Result<Point<'a>, Corrupt> {
     let now = reader.fixed64()?;
     let time = now.wrapping_sub(reader.signed()? as u64);
     let start = time.wrapping_sub(reader.signed()? as u64);

@@ -1,5 +1,6 @@
 //! The elements of the formats, read.
 
+use shardset_model::StreamId;
 use thiserror::Error;
 
 /// Why bytes are not what they should be.
@@ -24,6 +25,12 @@ pub enum Corrupt {
     Vacant {
         /// The slot.
         slot: u32,
+    },
+    /// A change speaks of points that wait for a stream, and none do.
+    #[error("a change speaks of waiting points of stream {stream}, which has none")]
+    NotParked {
+        /// The stream.
+        stream: StreamId,
     },
     /// A change puts a stream where another one is, or one that is here already.
     #[error("a change puts a stream into slot {slot}, but the slot or the stream is taken")]
@@ -68,6 +75,20 @@ impl<'a> Reader<'a> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
         let taken = self.take(N)?;
         Ok(taken.try_into().expect("as many bytes as asked for"))
+    }
+
+    /// What was read since the reader was `begin`.
+    pub(super) fn passed_since(&self, begin: Self) -> &'a [u8] {
+        &self.bytes[begin.at..self.at]
+    }
+
+    pub(super) fn flag(&mut self) -> Result<bool, Corrupt> {
+        let at = self.at;
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.invalid("yes or no", at)),
+        }
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Corrupt> {

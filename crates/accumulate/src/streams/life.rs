@@ -31,9 +31,10 @@ impl Streams {
                     changed(Change::Ended { slot, now });
                 }
                 Some(Due::Forget) => {
-                    self.forget(slot, now);
+                    let tombstone = self.forget(slot, now);
                     swept.forgotten += 1;
-                    changed(Change::Forgotten { slot, now });
+                    changed(Change::Forgotten { slot });
+                    tombstone.iter().for_each(|tombstone| changed(tombstone.change()));
                 }
                 None => {}
             }
@@ -56,14 +57,15 @@ impl Streams {
     }
 
     /// Forgets a stream but for its newest time. `None` where the slot is vacant.
-    pub(super) fn forget(&mut self, slot: u32, now: UnixNanos) -> Option<()> {
+    fn forget(&mut self, slot: u32, now: UnixNanos) -> Option<Tombstone> {
         let record = self.take(slot)?;
-        self.tombstones.bury(Tombstone { stream: record.id, floor: record.memory.newest(), since: seconds(now) });
-        Some(())
+        let tombstone = Tombstone { stream: record.id, floor: record.memory.newest(), since: seconds(now) };
+        self.tombstones.bury(tombstone);
+        Some(tombstone)
     }
 
     fn due(&self, slot: u32, now: UnixNanos) -> Option<Due> {
-        let record = self.records.get(slot)?;
+        let record = self.records.get(slot).filter(|record| !record.away)?;
         let silent_after = |limit| record.counted_at.plus(limit) < now;
         match record.ended.generation() {
             None => silent_after(self.settings.max_stale).then_some(Due::End),

@@ -1,17 +1,32 @@
 //! Coming to the same state again from changes, and moving whole streams.
 //!
 //! Replaying does what was done, by the functions that did it. It decides nothing, so it can not disagree.
+//!
+//! A checkpoint is written bit by bit while changes go on. Whoever replays from its beginning meets changes of streams that the
+//! checkpoint has not come to yet: they are left out ([`Replay::WithinCheckpoint`]), since what is kept of such a stream further on
+//! holds them.
 
-use shardset_model::{Point, UnixNanos, Value};
+use shardset_model::{Point, StreamId, UnixNanos, Value};
 
 use super::Streams;
 use super::apply::{count, end_by_sender, pass_on};
 use crate::applied::Applied;
 use crate::codec::{
-    Change, Corrupt, Decoded, JournalPoint, JournalRecord, Reader, Scratch, read_record, read_stream, write_stream,
+    Change, Corrupt, Decoded, JournalPoint, JournalRecord, Reader, Scratch, read_point, read_record, read_stream,
+    read_stream_id, write_stream,
 };
 use crate::memory::fingerprint;
-use crate::record::{Details, Record, seconds};
+use crate::record::{Details, Offer, Record, seconds};
+use crate::tombstones::Tombstone;
+
+/// What may be missing where changes are replayed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replay {
+    /// Nothing.
+    Whole,
+    /// Streams that the checkpoint under way has not come to yet.
+    WithinCheckpoint,
+}
 
 impl Streams {
     /// Appends to `out` what a journal must hold of a point that was applied at `now`; nothing where nothing changed.
@@ -27,19 +42,42 @@ impl Streams {
 
     /// Appends to `out` the changes that make these streams from none.
     pub fn write_checkpoint(&self, out: &mut Vec<u8>) {
-        for slot in 0..self.slots() {
-            if let Some(stream) = self.get(slot) {
-                Change::Installed { slot, stream }.write(out);
-            }
-        }
         self.write_tombstones(out);
+        for slot in 0..self.slots() {
+            self.write_kept(slot, out);
+        }
+        let mut parked = self.next_parked(None);
+        while let Some((stream, _)) = parked {
+            self.write_parked(stream, out);
+            parked = self.next_parked(Some(stream));
+        }
+    }
+
+    /// Appends to `out` what a checkpoint holds of the stream in a slot; `false` where the slot is vacant.
+    pub fn write_kept(&self, slot: u32, out: &mut Vec<u8>) -> bool {
+        let Some(stream) = self.get(slot) else { return false };
+        Change::Kept { slot, stream }.write(out);
+        true
     }
 
     /// Appends to `out` what is left of forgotten streams, as changes.
     pub fn write_tombstones(&self, out: &mut Vec<u8>) {
-        for tombstone in self.tombstones.iter() {
-            let floor = UnixNanos(tombstone.floor);
-            Change::Buried { stream: tombstone.stream, floor, since: tombstone.since }.write(out);
+        self.tombstones.iter().for_each(|tombstone| tombstone.change().write(out));
+    }
+
+    /// What is left of forgotten streams: the stream, the newest time that it counted, and when it was forgotten, in seconds
+    /// since the Unix epoch.
+    pub fn buried(&self) -> impl Iterator<Item = (StreamId, UnixNanos, u32)> {
+        self.tombstones.iter().map(|tombstone| (tombstone.stream, UnixNanos(tombstone.floor), tombstone.since))
+    }
+
+    /// Takes in what is left of a stream that another shard forgot, and appends that to `changes`. A stream that lives here has
+    /// its own memory and needs none.
+    pub fn bury(&mut self, stream: StreamId, floor: UnixNanos, since: u32, changes: &mut Vec<u8>) {
+        if self.find(stream).is_none() {
+            let tombstone = Tombstone { stream, floor: floor.0, since };
+            self.tombstones.bury(tombstone);
+            tombstone.change().write(changes);
         }
     }
 
@@ -51,15 +89,28 @@ impl Streams {
     ///
     /// What can not be read or does not fit these streams; the changes before it were made.
     pub fn replay(&mut self, changes: &[u8]) -> Result<u64, Corrupt> {
-        let mut reader = Reader::new(changes);
-        let mut scratch = Scratch::default();
-        let mut number = 0;
-        while !reader.is_at_end() {
-            let record = read_record(&mut reader, &mut self.contexts, &mut scratch, &self.reach, self.generation)?;
-            self.redo(record)?;
+        let (mut rest, mut number) = (changes, 0);
+        while !rest.is_empty() {
+            let read = self.replay_one(rest, Replay::Whole)?;
+            rest = &rest[read..];
             number += 1;
         }
         Ok(number)
+    }
+
+    /// Does again what the first of `changes` says. Returns how many bytes it takes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Streams::replay`].
+    pub fn replay_one(&mut self, changes: &[u8], replay: Replay) -> Result<usize, Corrupt> {
+        let (mut reader, mut scratch) = (Reader::new(changes), Scratch::default());
+        let record = read_record(&mut reader, &mut self.contexts, &mut scratch, &self.reach, self.generation)?;
+        match self.redo(record) {
+            Err(Corrupt::Vacant { .. } | Corrupt::NotParked { .. }) if replay == Replay::WithinCheckpoint => {}
+            redone => redone?,
+        }
+        Ok(reader.at())
     }
 
     /// Appends the stream in a slot to `out`; `false` where the slot is vacant.
@@ -69,26 +120,45 @@ impl Streams {
         true
     }
 
-    /// Takes in a stream that [`Streams::encode_stream`] wrote; tells its slot. The limit of streams does not apply.
+    /// Takes in a stream that [`Streams::encode_stream`] wrote, and appends that to `changes`; tells its slot. The limit of
+    /// streams does not apply.
     ///
     /// # Errors
     ///
     /// What can not be read, or that the stream is here already; nothing changed.
-    pub fn install(&mut self, encoded: &[u8]) -> Result<u32, Corrupt> {
+    pub fn install(&mut self, encoded: &[u8], changes: &mut Vec<u8>) -> Result<u32, Corrupt> {
         let mut reader = Reader::new(encoded);
         let mut scratch = Scratch::default();
-        let decoded = read_stream(&mut reader, &mut self.contexts, &mut scratch, &self.reach, self.generation)?;
+        let mut decoded = read_stream(&mut reader, &mut self.contexts, &mut scratch, &self.reach, self.generation)?;
+        decoded.record.away = false;
         if !reader.is_at_end() {
             return Err(Corrupt::Invalid { what: "end of the stream", at: reader.at() });
         }
         let slot = self.records.next_slot();
         self.install_at(slot, decoded)?;
+        if let Some(stream) = self.get(slot) {
+            Change::Installed { slot, stream }.write(changes);
+        }
         Ok(slot)
     }
 
-    /// Removes a stream without a trace, because another shard has it. `false` where the slot is vacant.
-    pub fn remove(&mut self, slot: u32) -> bool {
-        self.take(slot).is_some()
+    /// The id of the stream that [`Streams::encode_stream`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// That the bytes end before it.
+    pub fn id_of(encoded: &[u8]) -> Result<StreamId, Corrupt> {
+        read_stream_id(&mut Reader::new(encoded))
+    }
+
+    /// Removes a stream without a trace, because another shard has it, and appends that to `changes`. `false` where the slot is
+    /// vacant.
+    pub fn remove(&mut self, slot: u32, changes: &mut Vec<u8>) -> bool {
+        let removed = self.take(slot).is_some();
+        if removed {
+            Change::Removed { slot }.write(changes);
+        }
+        removed
     }
 
     fn redo(&mut self, record: JournalRecord<'_>) -> Result<(), Corrupt> {
@@ -101,7 +171,7 @@ impl Streams {
             }
             JournalRecord::Point { slot, point } => self.redo_point(slot, &point).ok_or(vacant(slot)),
             JournalRecord::Ended { slot, now } => self.end(slot, now).ok_or(vacant(slot)),
-            JournalRecord::Forgotten { slot, now } => self.forget(slot, now).ok_or(vacant(slot)),
+            JournalRecord::Forgotten { slot } => self.take(slot).map(drop).ok_or(vacant(slot)),
             JournalRecord::Told { slot, time } => {
                 let record = self.records.get_mut(slot).ok_or(vacant(slot))?;
                 record.tell(time);
@@ -113,6 +183,27 @@ impl Streams {
             JournalRecord::Removed { slot } => self.take(slot).map(drop).ok_or(vacant(slot)),
             JournalRecord::Buried(tombstone) => {
                 self.tombstones.bury(tombstone);
+                Ok(())
+            }
+            JournalRecord::Kept { slot, decoded } => {
+                if self.records.get(slot).is_some_and(|record| record.id == decoded.record.id) {
+                    self.take(slot);
+                }
+                self.install_at(slot, *decoded)
+            }
+            JournalRecord::Offered { slot, time, zero_at_start } => {
+                self.records.get_mut(slot).ok_or(vacant(slot))?.offer(time, Offer { zero_at_start });
+                Ok(())
+            }
+            JournalRecord::Parked { stream, identity, point } => {
+                self.parked.add(stream, identity, point).then_some(()).ok_or(Corrupt::NotParked { stream })
+            }
+            JournalRecord::Unparked { stream } => {
+                self.parked.take(stream).map(drop).ok_or(Corrupt::NotParked { stream })
+            }
+            JournalRecord::KeptParked { stream, identity, points } => {
+                let number = number_of_points(points)?;
+                self.parked.replace(stream, identity, points, number);
                 Ok(())
             }
         }
@@ -147,6 +238,15 @@ impl Streams {
         }
         Ok(())
     }
+}
+
+fn number_of_points(points: &[u8]) -> Result<u64, Corrupt> {
+    let (mut reader, mut scratch, mut number) = (Reader::new(points), Scratch::default(), 0);
+    while !reader.is_at_end() {
+        read_point(&mut reader, &mut scratch)?;
+        number += 1;
+    }
+    Ok(number)
 }
 
 const _: () = assert!(size_of::<Option<Record>>() == 128, "a stream takes two cache lines");

@@ -1,5 +1,7 @@
 //! Splitting loses nothing, invents nothing, and sends every point to its owner.
 
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -7,12 +9,13 @@ use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint, Re
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::prelude::*;
 use prost::Message as _;
-use shardset_model::{RoutingKey, ShardCount, StreamId};
+use shardset_model::{Identity, RoutingKey, ShardCount, StreamId};
 use shardset_placement::owner;
 
 use super::{Part, Splitter};
 use crate::oracle::{Random, Seen, by_prost, by_read, requests, rewrite};
 use crate::read::{Scratch, read};
+use crate::route::of_stream;
 use crate::schema::REQUEST;
 use crate::wire::Fault;
 
@@ -40,6 +43,21 @@ fn key() -> impl Strategy<Value = RoutingKey> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_kept_stream_is_routed_as_its_points_were(request in requests(), seed: u64, key in key(), count in 1..20_u32) {
+        let bytes = rewrite(&REQUEST, &request.encode_to_vec(), &mut Random(seed));
+        let mut splitter = Splitter::new();
+        for part in splitter.split(&bytes, &key, shards(count)).unwrap().parts() {
+            read(part.bytes, &mut Scratch::new(), |read| {
+                let context = Arc::new(read.context.to_context());
+                let identity = Identity { context, attributes: read.attributes.to_frames() };
+                let kept = of_stream(read.point.stream, &identity, &key);
+                assert_eq!(owner(kept, shards(count)), part.shard);
+            })
+            .unwrap();
+        }
+    }
 
     #[test]
     fn the_parts_together_hold_the_points_of_the_request(request in requests(), seed: u64, key in key(), count in 1..20_u32) {

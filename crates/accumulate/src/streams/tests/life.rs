@@ -99,7 +99,7 @@ fn what_an_earlier_life_told_is_not_new_in_the_next() {
     assert!(streams.encode_stream(0, &mut encoded));
     let mut fresh = Streams::new(short_lives());
     fresh.begin_pass();
-    fresh.install(&encoded).unwrap();
+    fresh.install(&encoded, &mut Vec::new()).unwrap();
     assert_eq!((fresh.get(0).unwrap().born(), fresh.get(0).unwrap().changed()), (2, 2));
 
     swept(&mut streams, 11);
@@ -107,7 +107,7 @@ fn what_an_earlier_life_told_is_not_new_in_the_next() {
     encoded.clear();
     assert!(streams.encode_stream(0, &mut encoded));
     let mut told = Streams::new(short_lives());
-    told.install(&encoded).unwrap();
+    told.install(&encoded, &mut Vec::new()).unwrap();
     let stream = told.get(0).unwrap();
     assert_eq!((stream.born(), stream.ended(), stream.told()), (0, Some(0), Some(UnixMillis(5))));
 }

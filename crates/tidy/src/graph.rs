@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-placement", &["model"]),
     ("shardset-otlp", &["model", "placement"]),
     ("shardset-accumulate", &["model"]),
+    ("shardset-journal", &["model"]),
     ("shardset-remote-write", &["model", "otlp"]),
     ("shardset-wire", &["model"]),
     ("shardset-process", &["model"]),

@@ -27,6 +27,8 @@ pub enum Outcome {
     PassedOn,
     /// Its stream has a newer point to pass on, or the same; nothing changed.
     Superseded,
+    /// Another shard has its stream; nothing changed.
+    Away,
     /// It says that there is no value any more: the stream ends with a staleness marker, its total stays.
     NoRecordedValue,
 }
@@ -49,7 +51,7 @@ pub enum Effect {
 impl Applied {
     /// Whether state changed, so that a journal must hold it before the sender is told.
     pub const fn is_change(&self) -> bool {
-        self.slot.is_some() && !matches!(self.outcome, Outcome::Duplicate | Outcome::Superseded)
+        self.slot.is_some() && !matches!(self.outcome, Outcome::Duplicate | Outcome::Superseded | Outcome::Away)
     }
 }
 

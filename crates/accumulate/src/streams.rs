@@ -14,8 +14,8 @@ use shardset_model::{Identity, Point, Refusal, StreamId, UnixMillis, UnixNanos};
 use crate::applied::Applied;
 use crate::contexts::Contexts;
 use crate::index::Index;
-use crate::parked::Parked;
 use crate::memory::Reach;
+use crate::parked::Parked;
 use crate::record::{Details, NEVER, Offer, Record, Rules, Stream};
 use crate::settings::{Settings, Writers};
 use crate::slab::Slab;
@@ -98,6 +98,19 @@ impl Streams {
         now: UnixNanos,
     ) -> Result<Applied, Refusal> {
         apply::apply(self, point, identity, now)
+    }
+
+    /// The identity that `make` gives, its context shared with the streams that are here.
+    pub fn identify(&mut self, make: impl FnOnce(&mut Contexts) -> Identity) -> Identity {
+        make(&mut self.contexts)
+    }
+
+    /// Makes a stream forget which points it has counted: a fault, for the simulator to notice.
+    #[cfg(feature = "mutations")]
+    pub fn forget_points(&mut self, slot: u32) {
+        if let Some(record) = self.records.get_mut(slot) {
+            record.memory = crate::memory::Memory::with_floor(0);
+        }
     }
 
     /// Number of streams.

@@ -47,6 +47,12 @@ impl Membership {
         })
     }
 
+    /// The same membership, when every stream is at its owner.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        Self { phase: Phase::Stable, ..self }
+    }
+
     /// The same membership, where streams are routed by `routing`, and by `previous` before.
     #[must_use]
     pub fn routed_by(self, routing: RoutingKey, previous: RoutingKey) -> Self {

@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-placement", &["model"]),
     ("shardset-otlp", &["model", "placement"]),
     ("shardset-accumulate", &["model"]),
+    ("shardset-handoff", &["accumulate", "model", "otlp", "placement"]),
     ("shardset-journal", &["model"]),
     ("shardset-remote-write", &["model", "otlp"]),
     ("shardset-wire", &["model"]),
@@ -46,6 +47,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("shardset-placement", &["jump-consistent-hash", "thiserror", "xxhash-rust"]),
     ("shardset-otlp", &["serde", "serde_json", "thiserror", "xxhash-rust"]),
     ("shardset-accumulate", &["hashbrown", "thiserror", "xxhash-rust"]),
+    ("shardset-handoff", &["thiserror"]),
 ];
 
 /// Outside packages that only the named ones may use, and why.

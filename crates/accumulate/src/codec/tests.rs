@@ -101,10 +101,17 @@ fn changes_that_do_not_fit_are_told() {
     let mut streams = one_stream();
     let mut encoded = Vec::new();
     streams.encode_stream(0, &mut encoded);
-    assert_eq!(streams.install(&encoded, &mut Vec::new()), Err(Corrupt::Taken { slot: 1 }), "the stream is here already");
+    assert_eq!(
+        streams.install(&encoded, &mut Vec::new()),
+        Err(Corrupt::Taken { slot: 1 }),
+        "the stream is here already"
+    );
     assert_eq!(streams.len(), 1);
     encoded[0] = 2;
-    assert_eq!(streams.install(&encoded, &mut Vec::new()), Err(Corrupt::Invalid { what: "stream of a known version", at: 0 }));
+    assert_eq!(
+        streams.install(&encoded, &mut Vec::new()),
+        Err(Corrupt::Invalid { what: "stream of a known version", at: 0 })
+    );
     let mut far = Vec::new();
     Change::Created { slot: u32::MAX, stream: StreamId::from_digest(9), now: UnixNanos(1), identity: &identity() }
         .write(&mut far);

@@ -40,6 +40,9 @@ pub(super) fn apply_to(
     identity: impl FnOnce(&mut Contexts) -> Identity,
     now: UnixNanos,
 ) -> Result<Applied, Refusal> {
+    if slot.and_then(|slot| streams.records.get(slot)).is_some_and(|record| record.away) {
+        return Ok(Applied { slot, created: false, outcome: Outcome::Away });
+    }
     let outcome = match point.kind.temporality() {
         Some(Temporality::Unspecified) => return Err(Refusal::UnspecifiedTemporality),
         _ if point.no_recorded_value => return end(streams, slot, point, now),

@@ -5,13 +5,12 @@ use shardset_model::{Identity, Point, Refusal, StreamId, Temporality, UnixNanos,
 use super::Streams;
 use crate::applied::Applied;
 use crate::codec::{Change, JournalPoint, Reader, Scratch, read_point, write_point};
-use crate::contexts::Contexts;
 use crate::parked::ParkedUse;
 use crate::validate;
 
 impl Streams {
     /// Lets a point wait for its stream's state, and appends that to `changes`. What of it can be decided without the state is
-    /// decided now. `identity` is asked only for the first point of its stream.
+    /// decided now.
     ///
     /// # Errors
     ///
@@ -19,12 +18,12 @@ impl Streams {
     pub fn park(
         &mut self,
         point: &Point<'_>,
-        identity: impl FnOnce(&mut Contexts) -> Identity,
+        identity: Identity,
         now: UnixNanos,
         changes: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         check(point)?;
-        let first = (!self.parked.has(point.stream)).then(|| identity(&mut self.contexts));
+        let first = (!self.parked.has(point.stream)).then_some(identity);
         Change::Parked { stream: point.stream, identity: first.as_ref(), now, point }.write(changes);
         let mut encoded = Vec::new();
         write_point(point, now, &mut encoded);
@@ -90,7 +89,11 @@ fn check(point: &Point<'_>) -> Result<(), Refusal> {
     if point.no_recorded_value {
         return Ok(());
     }
-    if point.kind.is_delta() { validate::delta(point)? } else { validate::passed_on(point)? }
+    if point.kind.is_delta() {
+        validate::delta(point)?
+    } else {
+        validate::passed_on(point)?
+    }
     Ok(())
 }
 

@@ -1,0 +1,131 @@
+//! Taking a membership.
+
+use shardset_model::{Membership, Phase};
+
+use super::{Outgoing, Shard};
+use crate::fence::same_change;
+use crate::message::Adopt;
+use crate::peers::{owner, receivers};
+use crate::record::Record;
+use crate::rule::{Rule, holds};
+
+/// Who tells a membership.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The coordinator, to this life of this disk.
+    Coordinator,
+    /// A gateway or another worker: it may be late, so it can not tell a first one.
+    Peer,
+}
+
+/// What became of a membership that was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Adopted {
+    /// It is this worker's now.
+    Taken,
+    /// It was already.
+    Known,
+    /// It is older than this worker's.
+    Older,
+    /// It is another one of the same epoch: a bug of ours, or two sets mixed up.
+    Conflict,
+    /// The worker's disk is empty, or another than the one it was told to.
+    NotForUs,
+}
+
+impl Shard {
+    /// The coordinator tells the membership.
+    pub fn adopt(&mut self, adopt: &Adopt, changes: &mut Vec<u8>) -> Adopted {
+        if adopt.incarnation != self.incarnation {
+            return Adopted::NotForUs;
+        }
+        let adopted = self.hear(&adopt.membership, Source::Coordinator, changes);
+        for (shard, incarnation) in &adopt.incarnations {
+            if let Some(outgoing) = self.outgoing.get_mut(shard) {
+                outgoing.is_at(*incarnation);
+            }
+        }
+        adopted
+    }
+
+    /// Somebody tells a membership.
+    pub fn hear(&mut self, told: &Membership, source: Source, changes: &mut Vec<u8>) -> Adopted {
+        let follows = match &self.membership {
+            None if source == Source::Peer && holds(Rule::FirstEpochIsTold) => return Adopted::NotForUs,
+            None => true,
+            Some(mine) if told.epoch() < mine.epoch() => return Adopted::Older,
+            Some(mine) if told.epoch() > mine.epoch() => follows(mine, told),
+            Some(mine) if !same_change(mine, told) => return Adopted::Conflict,
+            Some(mine) if mine.phase() == Phase::Stable || told.phase() == Phase::Moving => return Adopted::Known,
+            Some(_) => true,
+        };
+        if self.membership.as_ref().is_some_and(|mine| mine.epoch() != told.epoch()) {
+            self.finish(changes);
+        }
+        if !follows && holds(Rule::LateWorkerDrops) {
+            self.drop_everything(changes);
+        }
+        Record::Adopted { membership: told.clone() }.write(changes);
+        self.take(told.clone());
+        Adopted::Taken
+    }
+
+    /// Makes a membership this worker's own: from here on it counts what it owns under it, and nothing else.
+    pub(super) fn take(&mut self, new: Membership) {
+        let old = self.membership.replace(new.clone());
+        self.release();
+        if old.is_some_and(|old| old.epoch() == new.epoch()) {
+            return;
+        }
+        if new.phase() == Phase::Moving {
+            self.outgoing = receivers(&new, self.index).map(|to| (to, Outgoing::default())).collect();
+        }
+        for slot in 0..self.streams.slots() {
+            let Some(stream) = self.streams.get(slot).filter(|stream| !stream.is_away()) else { continue };
+            let (now, _) = owner(&new, stream.id(), stream.identity());
+            if now != self.index {
+                self.streams.set_away(slot, self.latest);
+                self.sort_away(slot);
+            }
+        }
+    }
+
+    /// A later change implies that the one before is over: nobody is waited for, and what was sent is dropped.
+    fn finish(&mut self, changes: &mut Vec<u8>) {
+        self.membership = self.membership.take().map(Membership::settled);
+        self.release();
+        while self.settle(usize::MAX, changes) {}
+    }
+
+    /// Whoever missed a whole change has missed that its streams were given up, or that it was no member any more: what it
+    /// still has is nobody's.
+    fn drop_everything(&mut self, changes: &mut Vec<u8>) {
+        self.leftovers.extend((0..self.streams.slots()).filter(|slot| self.streams.get(*slot).is_some()));
+        while self.settle(usize::MAX, changes) {}
+    }
+
+    /// Puts a stream that is away where it belongs: among those to be sent, or among those to be dropped.
+    pub(super) fn sort_away(&mut self, slot: u32) {
+        let to = self.streams.get(slot).and_then(|stream| {
+            let membership = self.membership.as_ref()?;
+            Some(owner(membership, stream.id(), stream.identity()).0)
+        });
+        match to.and_then(|to| self.outgoing.get_mut(&to)) {
+            Some(outgoing) => outgoing.slots.push(slot),
+            None => self.leftovers.push(slot),
+        }
+    }
+
+    /// The move is over: nobody is waited for any more, and what was sent is dropped bit by bit.
+    pub(super) fn release(&mut self) {
+        self.received.clear();
+        for (_, outgoing) in std::mem::take(&mut self.outgoing) {
+            self.leftovers.extend(outgoing.slots);
+        }
+    }
+}
+
+/// Whether `new` is the very next change.
+fn follows(old: &Membership, new: &Membership) -> bool {
+    old.epoch().next() == Some(new.epoch()) && old.shards() == new.previous() && old.routing() == new.previous_routing()
+}

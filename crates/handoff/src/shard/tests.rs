@@ -1,0 +1,1 @@
+//! The shard, event by event.

@@ -14,6 +14,7 @@
 //! newest one excepted. A caller that moves what lives there has at most 2 * live bytes + two files.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use shardset_model::Receipt;
@@ -203,7 +204,13 @@ impl<S: Storage> ColdStore<S> {
         let dead: Vec<u32> = dead.map(|(number, _)| *number).collect();
         for number in &dead {
             let name = name::cold(*number);
-            self.storage.remove(&name).map_err(FileError::at(&self.storage, "remove", &name))?;
+            match self.storage.remove(&name) {
+                // A removal that failed may have been done.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::at(&self.storage, "remove", &name)(error).into());
+                }
+                _ => {}
+            }
             self.files.remove(number);
         }
         Ok(dead.len())

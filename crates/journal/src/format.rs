@@ -25,6 +25,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The version of all structures. A later version keeps the places of magic, version, shard, incarnation and checksum.
 const VERSION: u32 = 1;
 
+#[cfg(test)]
+mod tests;
+
 /// Writes the fields of a header one after another.
 struct Put<const N: usize> {
     bytes: [u8; N],

@@ -72,8 +72,9 @@ impl<S: Storage> Journal<S> {
             statistics: Statistics::default(),
             settings: opening.settings,
             current: None,
+            // What an earlier life left has waited long enough.
+            unsynced_since: (!unsynced.is_empty()).then_some(Duration::ZERO),
             unsynced,
-            unsynced_since: None,
             next: newest + 1,
             strays: opening.strays,
             _lock: opening.lock,

@@ -6,6 +6,9 @@
 //! | 8 | 4 | format version |
 //! | 12 | 4 | shard |
 //! | 16 | 16 | incarnation |
+//!
+//! The seed of a checksum in the file `number`, at an offset: xxh3-64 of magic, incarnation and number (`u64`), plus the offset,
+//! wrapping around.
 
 use shardset_model::Incarnation;
 use xxhash_rust::xxh3::xxh3_64;

@@ -15,6 +15,8 @@
 
 mod contents;
 mod random;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -109,6 +111,7 @@ impl MemoryDisk {
     pub fn fork(&self) -> Self {
         let mut state = self.state().clone();
         state.new_life();
+        state.calm();
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -126,6 +129,11 @@ impl MemoryDisk {
     /// [`MemoryDisk::kill`].
     pub fn die(&self, operation: u64, moment: Moment) {
         self.state().planned_death = Some((operation, moment));
+    }
+
+    /// Takes back what [`MemoryDisk::fail`] and [`MemoryDisk::die`] planned.
+    pub fn calm(&self) {
+        self.state().calm();
     }
 
     /// Lets the disk be full at so many bytes, or never.
@@ -162,12 +170,23 @@ impl MemoryDisk {
 
     /// Flips a bit (0 to 7) of the byte at `offset` of a file; whether there is one.
     pub fn flip(&self, name: &str, offset: u64, bit: u8) -> bool {
-        self.state().contents.flip(name, offset, bit)
+        let flip = |bytes: &mut Vec<u8>| bytes.get_mut(offset as usize).map(|byte| *byte ^= 1 << bit).is_some();
+        self.state().contents.edit(name, flip).unwrap_or(false)
     }
 
     /// Loses a file; whether there was one.
     pub fn lose(&self, name: &str) -> bool {
         self.state().contents.lose(name)
+    }
+
+    /// Cuts a file off.
+    pub fn truncate(&self, name: &str, length: u64) {
+        self.state().contents.edit(name, |bytes| bytes.truncate(length as usize));
+    }
+
+    /// Puts other bytes into a file.
+    pub fn replace(&self, name: &str, bytes: Vec<u8>) {
+        self.state().contents.edit(name, |old| *old = bytes);
     }
 
     /// What a file holds.
@@ -228,12 +247,14 @@ impl State {
         Err(outcome.error())
     }
 
+    fn calm(&mut self) {
+        (self.planned_death, self.planned_fault) = (None, None);
+    }
+
     fn new_life(&mut self) {
         self.life += 1;
         self.is_dead = false;
         self.is_locked = false;
-        self.planned_death = None;
-        self.planned_fault = None;
     }
 }
 

@@ -27,6 +27,7 @@ fn whatever_operation_fails_once_trying_again_works_and_nothing_is_lost() {
                 operations = world.disk.operations().min(1000);
                 world.restart(true).unwrap();
                 world.run(&[Step::Commit(9)]).unwrap();
+                world.assert_no_rubbish();
                 world.restart(false).unwrap();
             }
         }
@@ -41,7 +42,7 @@ fn a_process_that_dies_while_it_recovers_from_a_failure_loses_nothing() {
                 let mut world = World::new(later * 7_919 + operation, durability);
                 world.disk.fail(operation, FAULTS[later as usize % 2]);
                 world.disk.die(operation + later, Moment::During);
-                if world.run(LIFE).is_err() {
+                if world.dies(LIFE) {
                     world.restart(later % 3 > 0).unwrap();
                     world.run(&[Step::Commit(9)]).unwrap();
                     world.restart(true).unwrap();
@@ -99,6 +100,25 @@ fn what_a_failed_sync_left_in_the_cache_is_written_again_before_anyone_relies_on
         disk.crash();
         assert_eq!(read(&disk, settings).unwrap(), [vec![1; 100], vec![2; 600]]);
     }
+}
+
+#[test]
+fn commits_wait_for_their_interval_or_until_too_much_waits() {
+    let mut world = World::new(7, Durability::Interval(Duration::from_millis(100)));
+    world.run(&[Step::Commit(10)]).unwrap();
+    let journal = world.journal();
+    let at = Duration::from_millis;
+    let mut syncs_after = |commit: &[u8], now: u64| {
+        journal.commit(commit, at(now)).unwrap();
+        journal.statistics().syncs
+    };
+    // The first one began a segment.
+    assert_eq!([syncs_after(b"a", 2000), syncs_after(b"b", 2099), syncs_after(b"", 2099)], [1, 1, 1]);
+    assert_eq!([syncs_after(b"c", 2100), syncs_after(b"d", 2101), syncs_after(b"", 2201)], [2, 2, 3]);
+    // 1500 bytes may wait, and a segment that is full is synced when it ends.
+    assert_eq!([syncs_after(&[0; 300], 3000), syncs_after(&[0; 1400], 3000), syncs_after(b"e", 3000)], [3, 4, 5]);
+    journal.sync_if_due(at(3001)).unwrap();
+    assert_eq!(journal.statistics().syncs, 5);
 }
 
 #[test]

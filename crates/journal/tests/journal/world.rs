@@ -21,8 +21,12 @@ pub(crate) enum Step {
     Wait(u64),
     Sync,
     Begin,
+    /// Begins a checkpoint, or gives up where that fails once.
+    TryBegin,
     /// Commits all that lives and ends the checkpoint.
     End,
+    /// The same, but does not insist.
+    TryEnd,
     /// Puts a blob of so many bytes into the cold store.
     Freeze(usize),
     /// Takes the oldest one out.
@@ -61,8 +65,10 @@ pub(crate) struct World {
     in_flight: Option<Vec<u8>>,
     base: Base,
     begun: Option<usize>,
-    /// What the log begins with if the checkpoint that is being ended was.
-    ending: Option<Base>,
+    /// What the log may begin with instead, as the end of a checkpoint was tried.
+    ending: Vec<Base>,
+    /// Whether the power went since the last start.
+    lost_power: bool,
     incarnation: Option<Incarnation>,
     lives: u128,
     /// Errors that were answered, while the process lived.
@@ -88,7 +94,8 @@ impl World {
             in_flight: None,
             base: Base { begin: 0, end: 0 },
             begun: None,
-            ending: None,
+            ending: Vec::new(),
+            lost_power: false,
             incarnation: None,
             lives: 0,
             errors: 0,
@@ -98,9 +105,14 @@ impl World {
     /// Starts, and does each step, until the process dies.
     pub(crate) fn run(&mut self, steps: &[Step]) -> Result<(), Died> {
         if self.journal.is_none() {
-            self.start()?;
+            self.find()?;
         }
         steps.iter().try_for_each(|step| self.step(*step))
+    }
+
+    /// Runs, and whether the process died; it may learn of it by its next operation only.
+    pub(crate) fn dies(&mut self, steps: &[Step]) -> bool {
+        self.run(steps).is_err() || self.disk.is_dead()
     }
 
     /// The process is dead; with it goes the power, or not. Then it starts again and must find everything.
@@ -112,7 +124,15 @@ impl World {
         } else {
             self.disk.kill();
         }
-        self.find(if crash { self.durable } else { self.log.len() })
+        self.lost_power |= crash;
+        self.find()
+    }
+
+    /// Every segment on the disk is one of the log.
+    pub(crate) fn assert_no_rubbish(&mut self) {
+        let names = self.disk.files();
+        let segments = names.iter().filter(|(name, _)| name.starts_with("segment-")).count();
+        assert_eq!(segments as u64, self.journal().statistics().segments, "{names:?}");
     }
 
     pub(crate) fn journal(&mut self) -> &mut Journal<MemoryDisk> {
@@ -138,7 +158,23 @@ impl World {
                 self.begun = Some(begin);
                 Ok(())
             }
+            Step::TryBegin => {
+                let begun = self.journal().begin_checkpoint();
+                self.begun = begun.is_ok().then_some(self.log.len());
+                self.gave_up(begun.is_err())
+            }
             Step::End => self.end(),
+            Step::TryEnd => {
+                if self.prepare_end()?.is_some() {
+                    let ended = self.journal().end_checkpoint();
+                    match &ended {
+                        Ok(()) => self.ended(),
+                        Err(_) => return self.gave_up(true),
+                    }
+                    self.durable = self.log.len();
+                }
+                Ok(())
+            }
             Step::Freeze(bytes) => self.freeze(bytes),
             Step::Thaw => match self.live().first_key_value() {
                 Some((id, _)) => self.thaw(*id),
@@ -195,14 +231,34 @@ impl World {
     }
 
     fn end(&mut self) -> Result<(), Died> {
-        let Some(begin) = self.begun else { return Ok(()) };
+        if self.prepare_end()?.is_some() {
+            self.settle(|world| world.journal().end_checkpoint())?;
+            self.ended();
+        }
+        Ok(())
+    }
+
+    fn prepare_end(&mut self) -> Result<Option<()>, Died> {
+        let Some(begin) = self.begun else { return Ok(None) };
         for (id, location) in self.live() {
             self.commit(b'c', &frozen(id, location))?;
         }
-        let ended = Base { begin, end: self.log.len() };
-        self.ending = Some(ended);
-        self.settle(|world| world.journal().end_checkpoint())?;
-        (self.base, self.ending, self.begun) = (ended, None, None);
+        self.ending.push(Base { begin, end: self.log.len() });
+        Ok(Some(()))
+    }
+
+    fn ended(&mut self) {
+        self.base = *self.ending.last().unwrap();
+        // An end that was tried before may be in the log, if this one began where that did.
+        self.ending.retain(|base| base.begin == self.base.begin);
+        self.begun = None;
+    }
+
+    fn gave_up(&mut self, failed: bool) -> Result<(), Died> {
+        if failed && self.disk.is_dead() {
+            return Err(Died);
+        }
+        self.errors += usize::from(failed);
         Ok(())
     }
 
@@ -256,12 +312,8 @@ impl World {
         panic!("it does not get better: {:?}", what(self).map(drop));
     }
 
-    fn start(&mut self) -> Result<(), Died> {
-        self.find(self.durable)
-    }
-
-    /// Opens, replays, and checks that what is found is what was committed, `at_least` so many payloads of it.
-    fn find(&mut self, at_least: usize) -> Result<(), Died> {
+    /// Opens, replays, and checks that what is found is what was committed.
+    fn find(&mut self) -> Result<(), Died> {
         let mut found = Vec::new();
         let (journal, mut cold) = self.attempt(|world| {
             found.clear();
@@ -270,7 +322,7 @@ impl World {
         })?;
         let incarnation = *self.incarnation.get_or_insert(journal.incarnation());
         assert_eq!(incarnation, journal.incarnation(), "a disk is not lost");
-        self.accept(&found, at_least);
+        self.accept(&found);
         for (id, location) in self.live() {
             cold.mark_live(location).unwrap();
             let read = self.attempt(|_| cold.read(location))?;
@@ -280,8 +332,8 @@ impl World {
         Ok(())
     }
 
-    fn accept(&mut self, found: &[(Vec<u8>, bool)], at_least: usize) {
-        let at_least = at_least.min(self.log.len());
+    fn accept(&mut self, found: &[(Vec<u8>, bool)]) {
+        let at_least = if self.lost_power { self.durable } else { self.log.len() };
         let mut known = std::mem::take(&mut self.log);
         known.extend(self.in_flight.take());
         let fits = |base: &Base| {
@@ -293,8 +345,9 @@ impl World {
             let enough = base.begin + found.len() >= at_least.max(base.end);
             (enough && found.iter().enumerate().all(same)).then_some(*base)
         };
-        let bases = [Some(self.base), self.ending.take()];
-        let fitting = bases.iter().flatten().find_map(fits);
+        let mut bases = std::mem::take(&mut self.ending);
+        bases.push(self.base);
+        let fitting = bases.iter().find_map(fits);
         let text = |payload: &[u8]| (payload[0] as char, payload[1], payload.len());
         self.base = fitting.unwrap_or_else(|| {
             let found: Vec<_> = found.iter().map(|(payload, inside)| (text(payload), *inside)).collect();
@@ -307,7 +360,9 @@ impl World {
         known.truncate(self.base.begin + found.len());
         self.log = known;
         self.durable = self.durable.min(self.log.len());
+        self.ending = bases.into_iter().filter(|base| base.begin == self.base.begin).collect();
         self.begun = None;
+        self.lost_power = false;
     }
 
     /// The blobs that live, by the log.

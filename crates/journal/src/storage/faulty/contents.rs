@@ -180,11 +180,14 @@ impl Contents {
         self.used = self.inodes.values().map(|inode| inode.bytes.len() as u64).sum();
     }
 
-    pub(super) fn flip(&mut self, name: &str, offset: u64, bit: u8) -> bool {
-        let Some(inode) = self.names.get(name) else { return false };
-        let inode = self.inodes.get_mut(inode).expect("a name points to an inode");
-        let byte = inode.bytes.get_mut(offset as usize);
-        byte.map(|byte| *byte ^= 1 << bit).is_some()
+    /// Changes the bytes of a file behind everyone's back, for good.
+    pub(super) fn edit<T>(&mut self, name: &str, edit: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
+        let inode = self.inodes.get_mut(self.names.get(name)?)?;
+        let edited = edit(&mut inode.bytes);
+        inode.synced = inode.synced.min(inode.bytes.len());
+        inode.clean = inode.clean.min(inode.bytes.len());
+        self.used = self.inodes.values().map(|inode| inode.bytes.len() as u64).sum();
+        Some(edited)
     }
 
     pub(super) fn lose(&mut self, name: &str) -> bool {

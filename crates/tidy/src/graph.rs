@@ -25,7 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-handoff", &["accumulate", "model", "otlp", "placement"]),
     ("shardset-journal", &["model"]),
     ("shardset-remote-write", &["model", "otlp"]),
-    ("shardset-wire", &["model"]),
+    ("shardset-wire", &["handoff", "model"]),
     ("shardset-process", &["model"]),
     ("shardset-membership", &["model", "process"]),
     ("shardset-gateway", &["membership", "model", "otlp", "placement", "process", "wire"]),

@@ -4,18 +4,29 @@
 //! Two things are added to it, both invisible to others: the sender's membership as request metadata ([`membership`]),
 //! and an extension field in the answer that says *which part* of a merged request was refused ([`answer`]).
 //!
-//! Messages stay bytes ([`RawCodec`]): a gateway never decodes a point and a worker walks the bytes itself. The few
-//! messages of our own are `prost` structs written by hand, their format in prose beside them, so that building needs
-//! no protoc.
+//! Messages stay bytes ([`RawCodec`]): a gateway never decodes a point and a worker walks the bytes itself.
+//!
+//! The coordinator and the workers speak `shardset.v1`: [`control`] and [`handoff`], in messages of our own. All messages are
+//! `prost` structs written by hand, their format in prose beside them, so that building needs no protoc.
 //!
 //! Boundary: no sockets and no tasks; servers and clients are composed by the roles.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod answer;
 pub mod codec;
+pub mod control;
+pub mod handoff;
 pub mod membership;
+mod message;
 pub mod metrics_service;
+pub mod service;
 pub mod status;
+mod unary;
 
 pub use answer::{ExportAnswer, RefusedPart};
 pub use codec::RawCodec;
+pub use control::{Control, ControlClient, ControlServer};
+pub use handoff::{Handoff, HandoffClient, HandoffServer};
+pub use message::AdoptRequest;
 pub use metrics_service::{Export, MetricsClient, MetricsServer};
+pub use unary::Connection;

@@ -1,31 +1,23 @@
 //! `opentelemetry.proto.collector.metrics.v1.MetricsService` in raw bytes: the server glue and the client.
 //!
-//! tonic answers a message above the limit with `OUT_OF_RANGE`, which OTLP clients take as "send it again": a poison
-//! message would come back for ever. The server here turns that one code into `RESOURCE_EXHAUSTED`, which without a
-//! `RetryInfo` is final (OTLP 1.11, "Failures").
+//! Unlike our own services it takes compressed requests and hands their metadata on.
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Response as HttpResponse};
+use http::Response as HttpResponse;
 use tonic::body::Body;
-use tonic::client::GrpcService;
 use tonic::codec::{CompressionEncoding, EnabledCompressionEncodings};
 use tonic::codegen::{Body as HttpBody, Service, StdError};
-use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic::{Code, Request, Response, Status};
+use tonic::server::NamedService;
+use tonic::{Request, Response, Status};
 
-use crate::RawCodec;
+use crate::unary::{self, Accept, Connection, ServerFuture};
 
 /// The gRPC path of `Export`.
 pub const EXPORT_PATH: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-
-const OUT_OF_RANGE: HeaderValue = HeaderValue::from_static("11");
-const RESOURCE_EXHAUSTED: HeaderValue = HeaderValue::from_static("8");
 
 /// Whoever answers an `Export`.
 pub trait Export: Clone + Send + Sync + 'static {
@@ -37,20 +29,19 @@ pub trait Export: Clone + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct MetricsServer<T> {
     export: T,
-    accept: EnabledCompressionEncodings,
-    message_bytes_max: usize,
+    accept: Accept,
 }
 
 impl<T: Export> MetricsServer<T> {
     /// Messages of at most `message_bytes_max` bytes, before and after decompression, go to `export`.
     pub fn new(export: T, message_bytes_max: usize) -> Self {
-        Self { export, accept: EnabledCompressionEncodings::default(), message_bytes_max }
+        Self { export, accept: Accept { encodings: EnabledCompressionEncodings::default(), message_bytes_max } }
     }
 
     /// Takes requests that are compressed so.
     #[must_use]
     pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.accept.enable(encoding);
+        self.accept.encodings.enable(encoding);
         self
     }
 }
@@ -58,8 +49,6 @@ impl<T: Export> MetricsServer<T> {
 impl<T> NamedService for MetricsServer<T> {
     const NAME: &'static str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
 }
-
-type ServerFuture = Pin<Box<dyn Future<Output = Result<HttpResponse<Body>, Infallible>> + Send>>;
 
 impl<T, B> Service<http::Request<B>> for MetricsServer<T>
 where
@@ -80,34 +69,12 @@ where
             let answer = Status::unimplemented("MetricsService has one method, Export").into_http();
             return Box::pin(std::future::ready(Ok(answer)));
         }
-        let mut grpc = Grpc::new(RawCodec)
-            .apply_compression_config(self.accept, EnabledCompressionEncodings::default())
-            .apply_max_message_size_config(Some(self.message_bytes_max), None);
-        let unary = Unary(self.export.clone());
-        Box::pin(async move { Ok(make_too_large_final(grpc.unary(unary, request).await)) })
+        let export = self.export.clone();
+        unary::serve(self.accept, request, move |request| {
+            let export = export.clone();
+            async move { export.export(request).await }
+        })
     }
-}
-
-struct Unary<T>(T);
-
-impl<T: Export> UnaryService<Bytes> for Unary<T> {
-    type Response = Bytes;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Status>> + Send>>;
-
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let export = self.0.clone();
-        Box::pin(async move { export.export(request).await })
-    }
-}
-
-/// An error before the message was read is a response of headers only, so the code stands there.
-fn make_too_large_final(mut response: HttpResponse<Body>) -> HttpResponse<Body> {
-    if let Some(code) = response.headers_mut().get_mut(Status::GRPC_STATUS)
-        && *code == OUT_OF_RANGE
-    {
-        *code = RESOURCE_EXHAUSTED;
-    }
-    response
 }
 
 /// The client's end.
@@ -116,13 +83,7 @@ pub struct MetricsClient<C> {
     grpc: tonic::client::Grpc<C>,
 }
 
-impl<C> MetricsClient<C>
-where
-    C: GrpcService<Body>,
-    C::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
-    <C::ResponseBody as HttpBody>::Error: Into<StdError>,
-    C::Error: Into<StdError>,
-{
+impl<C: Connection> MetricsClient<C> {
     /// A client over this connection.
     pub fn new(connection: C) -> Self {
         Self { grpc: tonic::client::Grpc::new(connection) }
@@ -140,9 +101,6 @@ where
     ///
     /// The server's status, or `UNAVAILABLE` where there is no connection.
     pub async fn export(&mut self, request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
-        self.grpc.ready().await.map_err(|error| {
-            Status::new(Code::Unavailable, format!("no connection: {}", Into::<StdError>::into(error)))
-        })?;
-        self.grpc.unary(request, PathAndQuery::from_static(EXPORT_PATH), RawCodec).await
+        unary::call(&mut self.grpc, EXPORT_PATH, request).await
     }
 }

@@ -121,7 +121,7 @@ impl<S: Storage> ColdStore<S> {
             return Err(ColdError::TooLarge { bytes: blob.len(), limit: BLOB_BYTES_MAX });
         }
         let length = u32::try_from(blob.len()).expect("64 MiB are below 4 GiB");
-        let mut current = self.current()?;
+        let mut current = self.current.map_or_else(|| self.begin_file(), Ok)?;
         let offset = self.file(current.number).length;
         let checksum = blob_checksum(blob, ColdHeader::seed(self.owner, current.number), offset);
         self.write(current, &blob_head(length, checksum), blob)?;
@@ -143,7 +143,9 @@ impl<S: Storage> ColdStore<S> {
         if length > current.durable {
             self.sync_file(current).inspect_err(|_| self.give_up(current))?;
         }
-        self.current = Some(Current { durable: length, unsynced: 0, ..current });
+        // A file that is full ends here and not within an append, so what a failure takes is always in one file.
+        let has_room = length < self.file_bytes;
+        self.current = has_room.then_some(Current { durable: length, unsynced: 0, ..current });
         Ok(())
     }
 
@@ -226,14 +228,7 @@ impl<S: Storage> ColdStore<S> {
         self.files.values().map(|file| file.live).sum()
     }
 
-    /// The file that takes the next blob.
-    fn current(&mut self) -> Result<Current, ColdError> {
-        if let Some(current) = self.current {
-            if self.file(current.number).length < self.file_bytes {
-                return Ok(current);
-            }
-            self.sync()?;
-        }
+    fn begin_file(&mut self) -> Result<Current, ColdError> {
         let number = self.files.last_key_value().map_or(0, |(newest, _)| newest + 1);
         let name = name::cold(number);
         let file = self.storage.create(&name).map_err(FileError::at(&self.storage, "create", &name))?;

@@ -26,7 +26,7 @@ pub struct Settings {
     /// With [`Durability::Interval`], the most bytes that wait to be synced: they are held in memory too, to be written again
     /// where a sync fails. A commit that goes over it syncs.
     pub unsynced_bytes: u64,
-    /// The length from which a file of the cold store takes no further blob.
+    /// The length from which a file of the cold store takes no further blob once it is synced.
     pub cold_file_bytes: u64,
 }
 

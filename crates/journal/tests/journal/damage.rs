@@ -79,6 +79,19 @@ fn a_torn_tail_ends_the_log_whatever_is_in_it() {
 }
 
 #[test]
+fn what_a_segment_was_begun_with_is_known_to_be_durable_without_a_later_frame() {
+    let mut world = World::new(4, Durability::Fsync);
+    world.run(&[Step::Commit(30)]).unwrap();
+    let (name, length) = world.disk.files().pop().unwrap();
+    assert_eq!(length, 72 + 32 + 39);
+    for offset in 0..length {
+        let flipped = world.disk.fork();
+        flipped.flip(&name, offset, 0);
+        assert!(matches!(read(&flipped, world.settings), Err(OpenError::Damaged(_))), "{offset}");
+    }
+}
+
+#[test]
 fn every_file_that_goes_is_missed() {
     let (disk, settings) = stopped();
     let segments = segments(&disk);

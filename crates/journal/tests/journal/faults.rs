@@ -20,7 +20,8 @@ fn whatever_operation_fails_once_trying_again_works_and_nothing_is_lost() {
             if operation >= operations {
                 break;
             }
-            for (seed, fault) in (1..).zip(FAULTS) {
+            let faults = if durability == Durability::Fsync { &FAULTS[..] } else { &FAULTS[1..2] };
+            for (seed, &fault) in (1..).zip(faults) {
                 let mut world = World::new(seed * 999_983 + operation, durability);
                 world.disk.fail(operation, fault);
                 world.run(LIFE).unwrap();
@@ -37,8 +38,8 @@ fn whatever_operation_fails_once_trying_again_works_and_nothing_is_lost() {
 #[test]
 fn a_process_that_dies_while_it_recovers_from_a_failure_loses_nothing() {
     for durability in DURABILITIES {
-        for operation in 0..330 {
-            for later in 1..9 {
+        for operation in (0..400).step_by(1 + usize::from(durability != Durability::Fsync)) {
+            for later in [1, 3, 8] {
                 let mut world = World::new(later * 7_919 + operation, durability);
                 world.disk.fail(operation, FAULTS[later as usize % 2]);
                 world.disk.die(operation + later, Moment::During);

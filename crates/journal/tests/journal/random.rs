@@ -40,7 +40,7 @@ fn accident() -> impl Strategy<Value = (u64, u64, Moment, Fault, bool)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
     fn a_life_of_accidents_loses_nothing_that_was_acknowledged(

@@ -263,9 +263,16 @@ impl World {
     }
 
     fn freeze(&mut self, bytes: usize) -> Result<(), Died> {
-        let id = self.serial * 1000 + bytes as u64;
-        let location = self.append(id)?;
-        self.commit(b'c', &frozen(id, location))
+        let ids = [self.serial * 1000 + bytes as u64, self.serial * 1000 + 500 + bytes as u64 % 500];
+        let locations = self.attempt(|world| {
+            let cold = world.cold.as_mut().unwrap();
+            let locations = [cold.append(&blob(ids[0]))?, cold.append(&blob(ids[1]))?];
+            cold.sync().map(|()| locations)
+        })?;
+        self.commit(b'c', &frozen(ids[0], locations[0]))?;
+        self.commit(b'c', &frozen(ids[1], locations[1]))?;
+        self.assert_cold_counts_what_lives();
+        Ok(())
     }
 
     fn append(&mut self, id: u64) -> Result<Location, Died> {
@@ -282,7 +289,13 @@ impl World {
         assert_eq!(read, blob(id));
         self.commit(b't', &id.to_le_bytes())?;
         self.cold.as_mut().unwrap().release(location);
+        self.assert_cold_counts_what_lives();
         Ok(())
+    }
+
+    fn assert_cold_counts_what_lives(&self) {
+        let live: u64 = self.live().values().map(|location| 12 + u64::from(location.length)).sum();
+        assert_eq!(self.cold.as_ref().unwrap().live_bytes(), live);
     }
 
     fn compact(&mut self) -> Result<(), Died> {
@@ -297,6 +310,7 @@ impl World {
         let receipt = self.attempt(|world| world.journal().sync())?;
         self.durable = self.log.len();
         self.attempt(|world| world.cold.as_mut().unwrap().delete_unreferenced(&receipt))?;
+        self.assert_cold_counts_what_lives();
         Ok(())
     }
 

@@ -3,12 +3,15 @@
 //! Many requests go to few workers, so parts are merged per shard: the fan-out of a request must not cost one RPC per
 //! shard per request. Each part still has its own acknowledgement and its own deadline. A part whose worker is away is
 //! retried against that worker alone until the deadline; it is never moved to another shard, because its stream's total
-//! is there and nowhere else.
+//! is there and nowhere else. Where the membership changes under a part, it comes back to be split again ([`Stale`]): which
+//! shard its points belong to is not decided here.
 //!
 //! There is no queue behind an acknowledgement: what waits here has a client that waits for it, and is covered by the
 //! bytes that client's request has reserved.
 
+mod acks;
 mod batch;
+mod lanes;
 mod link;
 mod metrics;
 mod retry;
@@ -17,16 +20,10 @@ mod shard;
 use std::time::Duration;
 
 use shardset_process::Tasks;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
-pub use batch::{PartAnswer, Refused};
-pub use link::Link;
+pub use acks::{Acks, PartAnswer, Progress, Refused, Settled, Stale};
+pub use lanes::Lanes;
 pub use metrics::DeliverMetrics;
-
-use batch::Part;
-
-use crate::route::Routed;
 
 /// How parts are merged, sent and retried.
 #[derive(Clone, Debug)]
@@ -59,61 +56,23 @@ impl Default for DeliverSettings {
     }
 }
 
-/// Parts that may wait for one shard's merger. Their bytes are bounded by the budget of the receiver; this bounds their
-/// number at 4,096 x about 200 bytes of bookkeeping.
-const QUEUED_PARTS: usize = 4096;
-
-/// The way to all shards. Clones share it.
+/// Makes the ways to workers ([`Lanes`]). Clones share what it counts.
 #[derive(Clone, Debug)]
 pub struct Deliver {
-    shards: Vec<mpsc::Sender<Part>>,
     settings: DeliverSettings,
+    metrics: DeliverMetrics,
+    tasks: Tasks,
 }
 
 impl Deliver {
-    /// Starts one merger per link; the position of a link is the number of its shard.
-    pub fn start(links: Vec<Link>, settings: DeliverSettings, metrics: &DeliverMetrics, tasks: &Tasks) -> Self {
-        let start = |(number, link): (usize, Link)| {
-            let (sender, queue) = mpsc::channel(QUEUED_PARTS);
-            let merger = shard::Merger::new(queue, link, settings.clone(), metrics.of_shard(number));
-            tasks.spawn(format!("deliver-{number}"), merger.run());
-            sender
-        };
-        Self { shards: links.into_iter().enumerate().map(start).collect(), settings }
+    /// Delivers under these settings, by tasks among `tasks`.
+    pub fn new(settings: DeliverSettings, metrics: &DeliverMetrics, tasks: &Tasks) -> Self {
+        Self { settings, metrics: metrics.clone(), tasks: tasks.clone() }
     }
 
-    /// What clients are told to wait when a part could not be delivered.
-    pub fn retry_after(&self) -> Duration {
-        self.settings.retry_after
-    }
-
-    /// Delivers all parts of one request, in parallel. The answers are in the order of the parts.
-    pub async fn deliver(&self, parts: Vec<Routed>) -> Vec<PartAnswer> {
-        let deadline = Instant::now() + self.settings.deadline;
-        let mut waiting = Vec::with_capacity(parts.len());
-        for part in parts {
-            waiting.push(self.enqueue(part, deadline).await);
-        }
-        let mut answers = Vec::with_capacity(waiting.len());
-        for answer in waiting {
-            answers.push(match answer {
-                Ok(answer) => answer.await.unwrap_or_else(|_| PartAnswer::unavailable("the gateway is stopping")),
-                Err(refused) => refused,
-            });
-        }
-        answers
-    }
-
-    async fn enqueue(&self, part: Routed, deadline: Instant) -> Result<oneshot::Receiver<PartAnswer>, PartAnswer> {
-        let queue =
-            self.shards.get(part.shard.position()).expect("parts are split for as many shards as there are links");
-        let (answer, answered) = oneshot::channel();
-        let part = Part { bytes: part.bytes, resources: part.resources, points: part.points, deadline, answer };
-        match tokio::time::timeout_at(deadline, queue.send(part)).await {
-            Ok(Ok(())) => Ok(answered),
-            Ok(Err(_)) => Err(PartAnswer::unavailable("the gateway is stopping")),
-            Err(_) => Err(PartAnswer::unavailable("too many requests wait for this worker")),
-        }
+    /// Under which settings.
+    pub const fn settings(&self) -> &DeliverSettings {
+        &self.settings
     }
 }
 

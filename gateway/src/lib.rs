@@ -5,6 +5,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod deliver;
+mod follow;
+pub mod membership;
 pub mod metrics;
 pub mod pipeline;
 pub mod receive;

@@ -1,26 +1,34 @@
 //! The gateway's street: receive → identify, route → deliver → answer. Read this file first.
 //!
+//! A request is split under the membership that is current when it comes, and stays with it. Where that changes under one of its
+//! parts, the part comes back and is split again: it is a request itself, so points go to their new owners by the same two
+//! stages, and nowhere else in between. The request waits for the newer membership no longer than for anything else.
+//!
 //! At a stop, the order is the street's: no new requests, those under way end, then nothing waits at the mergers any more.
 
-use std::collections::BTreeMap;
+mod answer;
+
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use shardset_model::{Membership, RoutingKey, ShardCount};
+use shardset_membership::{Published, Refusals};
+use shardset_model::Membership;
 use shardset_process::{Condition, Readiness, Tasks};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Uri;
 
-use crate::deliver::{Deliver, DeliverMetrics, DeliverSettings, Link, PartAnswer, Refused};
-use crate::metrics::{Outcome, PointMetrics, Tally};
+use crate::deliver::{Acks, Deliver, DeliverMetrics, DeliverSettings, Lanes, PartAnswer, Progress, Settled, Stale};
+use crate::follow::heard::Hearsay;
+use crate::follow::{Current, Follow};
+use crate::membership::MembershipMetrics;
+use crate::metrics::PointMetrics;
 use crate::receive::{Addresses, Answer, BindError, Intake, ReceiveMetrics, ReceiveSettings, Receiver, Request};
-use crate::route::Router;
+use crate::route::{Routed, Router};
+use answer::{answer, settle};
 
-/// Reasons of refusal that one answer names; the counters have them all.
-const REASONS_NAMED: usize = 5;
+const STOPPING: &str = "the gateway is stopping";
 
 /// What a gateway is started with.
 #[derive(Clone, Debug)]
@@ -29,12 +37,8 @@ pub struct Setup {
     pub receive: ReceiveSettings,
     /// How they are delivered.
     pub deliver: DeliverSettings,
-    /// What decides the shard of a point.
-    pub routing_key: RoutingKey,
-    /// The membership it routes by.
-    pub membership: Membership,
-    /// Where each shard's worker is (`http://host:port`), in the order of shards.
-    pub workers: Vec<Uri>,
+    /// The memberships that it routes by, as they are published.
+    pub membership: Published,
 }
 
 /// What a gateway counts.
@@ -43,6 +47,7 @@ pub struct Metrics {
     receive: ReceiveMetrics,
     points: PointMetrics,
     deliver: DeliverMetrics,
+    membership: MembershipMetrics,
 }
 
 impl Metrics {
@@ -52,7 +57,13 @@ impl Metrics {
             receive: ReceiveMetrics::register(registry),
             points: PointMetrics::register(registry),
             deliver: DeliverMetrics::register(registry),
+            membership: MembershipMetrics::register(registry),
         }
+    }
+
+    /// The count of memberships that were not taken, for whoever reads them.
+    pub const fn membership_refusals(&self) -> &Refusals {
+        self.membership.refusals()
     }
 }
 
@@ -77,11 +88,11 @@ impl Gateway {
         tasks: &Tasks,
         readiness: &Readiness,
     ) -> Result<Self, BindError> {
-        let Setup { receive, deliver, routing_key, membership, workers } = setup;
-        let links = workers.into_iter().map(|worker| Link::new(worker, membership.clone())).collect();
-        let deliver = Deliver::start(links, deliver, &metrics.deliver, tasks);
-        let pipeline = Pipeline::new(routing_key, membership.shards(), deliver, metrics.points.clone());
+        let Setup { receive, deliver, membership } = setup;
+        let deliver = Deliver::new(deliver, &metrics.deliver, tasks);
+        let (pipeline, follow) = Pipeline::new(membership, deliver, metrics, readiness.condition("membership"));
         let receiver = Receiver::bind(receive, pipeline, metrics.receive.clone()).await?;
+        tasks.spawn("gateway-membership", follow.run());
         let (addresses, stop, serving) = (receiver.addresses(), CancellationToken::new(), TaskTracker::new());
         let until = stop.clone();
         tasks.spawn(
@@ -109,7 +120,7 @@ impl Gateway {
     }
 }
 
-/// The stages behind the receiver, under one membership. Clones share them.
+/// The stages behind the receiver. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     shared: Arc<Shared>,
@@ -118,23 +129,32 @@ pub struct Pipeline {
 #[derive(Debug)]
 struct Shared {
     router: Router,
-    deliver: Deliver,
+    current: Current,
+    hearsay: Hearsay,
+    settings: DeliverSettings,
     points: PointMetrics,
-    retry_after: Duration,
+    membership: MembershipMetrics,
+    /// Where memberships come from.
+    from: String,
 }
 
 impl Pipeline {
-    /// Routes by `key` to `shards`, and delivers there.
-    pub fn new(key: RoutingKey, shards: ShardCount, deliver: Deliver, points: PointMetrics) -> Self {
-        let retry_after = deliver.retry_after();
-        Self { shared: Arc::new(Shared { router: Router::new(key, shards), deliver, points, retry_after }) }
+    /// Routes by what is published and delivers there; the task keeps what is current so.
+    fn new(published: Published, deliver: Deliver, metrics: &Metrics, ready: Condition) -> (Self, Follow) {
+        let (hearsay, heard) = Hearsay::channel();
+        let (from, settings) = (published.from.clone(), deliver.settings().clone());
+        let (points, membership) = (metrics.points.clone(), metrics.membership.clone());
+        let (follow, current) = Follow::start(published, heard, deliver, membership.clone(), ready);
+        let shared = Shared { router: Router::default(), current, hearsay, settings, points, membership, from };
+        (Self { shared: Arc::new(shared) }, follow)
     }
 }
 
 impl Intake for Pipeline {
     async fn take(&self, request: Request) -> Answer {
-        let Shared { router, deliver, points, retry_after } = &*self.shared;
-        let routed = match router.route(&request.body) {
+        let Shared { router, current, settings, points, .. } = &*self.shared;
+        let Some(lanes) = current.borrow().clone() else { return self.shared.no_membership() };
+        let routed = match router.route(&request.body, lanes.membership()) {
             Ok(routed) => routed,
             Err(malformed) => {
                 points.malformed();
@@ -145,106 +165,69 @@ impl Intake for Pipeline {
         // The parts are of the same size as the body; the reservation goes on for them.
         let _reservation = request.reservation;
         drop(request.body);
-        let points_of_parts: Vec<u64> = routed.parts.iter().map(|part| part.points).collect();
-        let answers = deliver.deliver(routed.parts).await;
-        settle(&mut tally, &points_of_parts, &answers);
-        answer(answers, *retry_after)
+        let settled = self.shared.bring(&lanes, routed.parts).await;
+        settle(&mut tally, &settled);
+        answer(settled, settings.retry_after)
     }
 }
 
-fn settle(tally: &mut Tally, points_of_parts: &[u64], answers: &[PartAnswer]) {
-    for (&points, answer) in points_of_parts.iter().zip(answers) {
-        match answer {
-            PartAnswer::Durable(refused) => {
-                let refused: u64 = refused.iter().map(|refused| refused.points).sum();
-                tally.settle(refused, Outcome::Refused);
-                tally.settle(points.saturating_sub(refused), Outcome::Accepted);
+impl Shared {
+    fn no_membership(&self) -> Answer {
+        let message = format!("no membership is known yet; it is awaited from {}", self.from);
+        Answer::Unavailable { message, retry_after: self.settings.retry_after }
+    }
+
+    /// Delivers all parts of one request, those again that come back, and comes back when all of them are at their end.
+    async fn bring(&self, lanes: &Lanes, parts: Vec<Routed>) -> Vec<Settled> {
+        let deadline = Instant::now() + self.settings.deadline;
+        let acks = Acks::default();
+        lanes.send(parts, &acks, deadline).await;
+        loop {
+            match acks.next().await {
+                Progress::Settled(settled) => return settled,
+                Progress::Stale(stale) => self.bring_again(stale, &acks, deadline).await,
             }
-            PartAnswer::Unavailable(_) => tally.settle(points, Outcome::Unavailable),
-            PartAnswer::Rejected(_) => tally.settle(points, Outcome::Rejected),
         }
     }
-}
 
-/// One answer for all parts. If any part is not durable the client sends the whole request again: the parts that are
-/// durable recognise their points.
-fn answer(answers: Vec<PartAnswer>, retry_after: Duration) -> Answer {
-    let mut refused = Vec::new();
-    let mut broken = None;
-    for answer in answers {
-        match answer {
-            PartAnswer::Durable(mut part) => refused.append(&mut part),
-            PartAnswer::Rejected(message) => broken = Some(message),
-            PartAnswer::Unavailable(message) => return Answer::Unavailable { message, retry_after },
-        }
-    }
-    match broken {
-        Some(message) => Answer::Malformed { message },
-        None => Answer::Accepted {
-            rejected_points: refused.iter().map(|refused| refused.points).sum(),
-            message: message(&refused),
-        },
-    }
-}
-
-fn message(refused: &[Refused]) -> String {
-    let mut by_reason: BTreeMap<&str, u64> = BTreeMap::new();
-    for Refused { points, reason } in refused {
-        *by_reason.entry(reason).or_default() += points;
-    }
-    let named = by_reason.iter().take(REASONS_NAMED).map(|(reason, points)| format!("{reason} ({points} points)"));
-    let mut message = named.collect::<Vec<_>>().join("; ");
-    if let Some(more @ 1..) = by_reason.len().checked_sub(REASONS_NAMED) {
-        message.push_str(&format!("; and {more} more reasons"));
-    }
-    message
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{REASONS_NAMED, answer};
-    use crate::deliver::{PartAnswer, Refused};
-    use crate::receive::Answer;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn refused(points: u64, reason: &str) -> Refused {
-        Refused { points, reason: reason.into() }
-    }
-
-    #[test]
-    fn a_request_is_accepted_when_every_part_is_durable() {
-        let answers = vec![
-            PartAnswer::Durable(vec![refused(2, "x: too old")]),
-            PartAnswer::Durable(vec![refused(3, "x: too old"), refused(1, "a: no value")]),
-        ];
-        let message = "a: no value (1 points); x: too old (5 points)".to_owned();
-        assert_eq!(answer(answers, SECOND), Answer::Accepted { rejected_points: 6, message });
-        let nothing = Answer::Accepted { rejected_points: 0, message: String::new() };
-        assert_eq!(answer(Vec::new(), SECOND), nothing);
-    }
-
-    #[test]
-    fn one_part_that_is_away_makes_the_client_send_all_again() {
-        let answers = [
-            PartAnswer::Rejected("broken".into()),
-            PartAnswer::Durable(Vec::new()),
-            PartAnswer::Unavailable("worker 1 is away".into()),
-        ];
-        let unavailable = Answer::Unavailable { message: "worker 1 is away".into(), retry_after: SECOND };
-        assert_eq!(answer(answers.to_vec(), SECOND), unavailable);
-        let malformed = Answer::Malformed { message: "broken".into() };
-        assert_eq!(answer(answers[..2].to_vec(), SECOND), malformed);
-    }
-
-    #[test]
-    fn a_message_names_a_few_reasons_and_counts_the_others() {
-        let many = (0..REASONS_NAMED + 2).map(|number| refused(1, &format!("metric {number}"))).collect();
-        let Answer::Accepted { message, .. } = answer(vec![PartAnswer::Durable(many)], SECOND) else {
-            panic!("it is accepted");
+    /// Splits what came back under the current membership, which is at least as new as the newest that refused.
+    async fn bring_again(&self, stale: Vec<Stale>, acks: &Acks, deadline: Instant) {
+        let newest = stale.iter().filter_map(|part| part.newer.as_ref()).max_by_key(|newer| newer.epoch());
+        let lanes = match newest {
+            Some(newest) => self.reach(newest, deadline).await,
+            None => self.current.borrow().clone().ok_or_else(|| STOPPING.to_owned()),
         };
-        assert!(message.ends_with("metric 4 (1 points); and 2 more reasons"), "{message}");
+        for part in stale {
+            self.membership.split_again(part.newer.is_some());
+            match &lanes {
+                Ok(lanes) => self.split_again(part, lanes, acks, deadline).await,
+                Err(why) => acks.settle(part.points, PartAnswer::Unavailable(why.clone())),
+            }
+        }
+    }
+
+    async fn split_again(&self, part: Stale, lanes: &Lanes, acks: &Acks, deadline: Instant) {
+        match self.router.route(&part.bytes, lanes.membership()) {
+            Ok(routed) => lanes.send(routed.parts, acks, deadline).await,
+            // It was well-formed before; what can be wrong is that it has too much around its points for so many shards.
+            Err(malformed) => acks.settle(part.points, PartAnswer::Rejected(malformed.to_string())),
+        }
+    }
+
+    /// The current lanes, once they are of the epoch of `newer` or a later one.
+    async fn reach(&self, newer: &Arc<Membership>, deadline: Instant) -> Result<Arc<Lanes>, String> {
+        self.hearsay.hear(newer);
+        let epoch = newer.epoch();
+        let mut current = self.current.clone();
+        let reached = current.wait_for(|lanes| lanes.as_ref().is_some_and(|lanes| lanes.epoch() >= epoch));
+        match timeout_at(deadline, reached).await {
+            Ok(Ok(lanes)) => lanes.clone().ok_or_else(|| STOPPING.to_owned()),
+            Ok(Err(_)) => Err(STOPPING.to_owned()),
+            Err(_) => {
+                self.hearsay.missed(epoch);
+                self.membership.missed();
+                Err(format!("a worker is at membership {epoch}, which has not come from {} in time", self.from))
+            }
+        }
     }
 }

@@ -6,9 +6,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use shardset_model::{RoutingKey, ShardCount, ShardIndex};
+use shardset_model::{Membership, ShardCount, ShardIndex};
 use shardset_otlp::Malformed;
-use shardset_otlp::split::Splitter;
+use shardset_otlp::split::{Part, Splitter};
 
 /// Above this many bytes a split takes milliseconds, and the runtime is told that this thread is busy.
 const LONG_SPLIT_BYTES: usize = 4 << 20;
@@ -37,37 +37,31 @@ pub struct RoutedRequest {
     pub points_without_service: u64,
 }
 
-/// Splits requests under one membership.
-#[derive(Debug)]
+/// Splits requests, each under the membership it comes with.
+#[derive(Debug, Default)]
 pub struct Router {
-    key: RoutingKey,
-    shards: ShardCount,
     splitters: Mutex<Vec<Splitter>>,
 }
 
 impl Router {
-    /// Routes by `key` to `shards`.
-    pub fn new(key: RoutingKey, shards: ShardCount) -> Self {
-        Self { key, shards, splitters: Mutex::new(Vec::new()) }
-    }
-
-    /// Splits `request`.
+    /// Splits `request` by the routing key of `membership` among its shards.
     ///
     /// # Errors
     ///
     /// What of it is malformed, and where.
-    pub fn route(&self, request: &Bytes) -> Result<RoutedRequest, Malformed> {
+    pub fn route(&self, request: &Bytes, membership: &Membership) -> Result<RoutedRequest, Malformed> {
         if request.len() > LONG_SPLIT_BYTES {
-            tokio::task::block_in_place(|| self.split(request))
+            tokio::task::block_in_place(|| self.split(request, membership))
         } else {
-            self.split(request)
+            self.split(request, membership)
         }
     }
 
-    fn split(&self, request: &Bytes) -> Result<RoutedRequest, Malformed> {
+    fn split(&self, request: &Bytes, membership: &Membership) -> Result<RoutedRequest, Malformed> {
         let mut splitter = self.splitters().pop().unwrap_or_default();
-        let routed = splitter.split(request, &self.key, self.shards).map(|split| RoutedRequest {
-            parts: split.parts().map(|part| self.part(request, part)).collect(),
+        let shards = membership.shards();
+        let routed = splitter.split(request, membership.routing(), shards).map(|split| RoutedRequest {
+            parts: split.parts().map(|part| of_shard(request, part, shards)).collect(),
             points: split.points(),
             points_without_service: split.points_without_service(),
         });
@@ -75,14 +69,14 @@ impl Router {
         routed
     }
 
-    /// One shard owns all of it: the request goes on as it is. Otherwise the part is copied out of the splitter's buffer.
-    fn part(&self, request: &Bytes, part: shardset_otlp::split::Part<'_>) -> Routed {
-        let bytes = if self.shards == ShardCount::ONE { request.clone() } else { Bytes::copy_from_slice(part.bytes) };
-        Routed { shard: part.shard, bytes, resources: part.resources, points: part.points }
-    }
-
     fn splitters(&self) -> std::sync::MutexGuard<'_, Vec<Splitter>> {
         // A list of buffers is whole between any two statements.
         self.splitters.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One shard owns all of it: the request goes on as it is. Otherwise the part is copied out of the splitter's buffer.
+fn of_shard(request: &Bytes, part: Part<'_>, shards: ShardCount) -> Routed {
+    let bytes = if shards == ShardCount::ONE { request.clone() } else { Bytes::copy_from_slice(part.bytes) };
+    Routed { shard: part.shard, bytes, resources: part.resources, points: part.points }
 }

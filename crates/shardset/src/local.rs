@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use shardset_gateway::pipeline::{Gateway, Metrics as GatewayMetrics, Setup as GatewaySetup};
+use shardset_membership::{Published, Record, WorkerAt};
 use shardset_model::{Epoch, Membership, ShardCount, ShardIndex};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
 use shardset_worker::persist::Volatile;
@@ -37,8 +38,9 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics: worker_metrics };
     let served = Served { admin: admin_listener.local_addr()?, scrape: scrape_listener.local_addr()? };
 
-    let membership =
-        Membership::stable(Epoch::FIRST, ShardCount::new(args.workers).context("--workers is out of range")?);
+    let shards = ShardCount::new(args.workers).context("--workers is out of range")?;
+    let (key, before) = (args.routing_key.clone(), args.routing_key.clone());
+    let membership = Membership::stable(Epoch::FIRST, shards).routed_by(key, before);
     let workers = start_workers(&args, &membership, &destinations, &process).await?;
     let gateway = start_gateway(&args, membership, &workers, &gateway_metrics, &process).await?;
     let side = serve_side(Admin::new(registry, process.readiness.clone()), admin_listener, scrape_listener, &workers);
@@ -88,13 +90,12 @@ async fn start_gateway(
     metrics: &GatewayMetrics,
     process: &Process,
 ) -> anyhow::Result<Gateway> {
-    let addresses = workers.iter().map(|worker| format!("http://{}", worker.address()).parse());
+    let at = |(shard, worker): (u32, &Worker)| WorkerAt { shard, address: worker.address().into(), uid: None };
+    let record = Record::new(membership, (0..).zip(workers).map(at).collect())?;
     let setup = GatewaySetup {
         receive: settings::of_receiver(args),
         deliver: Default::default(),
-        routing_key: args.routing_key.clone(),
-        membership,
-        workers: addresses.collect::<Result<_, _>>().context("a worker's address is no URI")?,
+        membership: Published::constant(record),
     };
     Ok(Gateway::start(setup, metrics, &process.tasks, &process.readiness).await?)
 }

@@ -31,7 +31,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-gateway", &["membership", "model", "otlp", "placement", "process", "wire"]),
     ("shardset-worker", &["accumulate", "model", "otlp", "placement", "process", "remote-write", "wire"]),
     ("shardset-load", &["model", "wire"]),
-    ("shardset", &["accumulate", "gateway", "load", "model", "placement", "process", "remote-write", "worker"]),
+    (
+        "shardset",
+        &["accumulate", "gateway", "load", "membership", "model", "placement", "process", "remote-write", "worker"],
+    ),
     (
         "shardset-bench",
         &["accumulate", "gateway", "load", "model", "otlp", "placement", "process", "remote-write", "wire", "worker"],

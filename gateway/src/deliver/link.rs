@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use shardset_membership::Address;
 use shardset_model::Membership;
 use shardset_wire::{ExportAnswer, MetricsClient, membership};
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -17,17 +18,16 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The way to one worker, under one membership.
+/// The way to one worker.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub(super) struct Link {
     client: MetricsClient<Channel>,
-    membership: Membership,
 }
 
 impl Link {
-    /// A link to the worker at `address` (`http://host:port`) for requests that are split under `membership`.
-    pub fn new(address: Uri, membership: Membership) -> Self {
-        let channel = Endpoint::from(address)
+    pub(super) fn new(address: &Address) -> Self {
+        let uri: Uri = format!("http://{address}").parse().expect("a host and a port are the authority of a URI");
+        let channel = Endpoint::from(uri)
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -36,17 +36,17 @@ impl Link {
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .connect_lazy();
-        Self { client: MetricsClient::new(channel), membership }
+        Self { client: MetricsClient::new(channel) }
     }
 
-    /// One attempt.
+    /// One attempt to send what was split under `membership`.
     ///
     /// # Errors
     ///
     /// The worker's status, or the transport's.
-    pub(super) async fn export(&self, bytes: Bytes) -> Result<ExportAnswer, Status> {
+    pub(super) async fn export(&self, bytes: Bytes, membership: &Membership) -> Result<ExportAnswer, Status> {
         let mut request = Request::new(bytes);
-        membership::write(&self.membership, request.metadata_mut());
+        membership::write(membership, request.metadata_mut());
         let answer = self.client.clone().export(request).await?.into_inner();
         ExportAnswer::decode(answer)
             .map_err(|error| Status::internal(format!("the worker's answer is broken: {error}")))

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use shardset_model::{Epoch, Membership};
+use shardset_wire::membership;
 use tonic::{Code, Status};
 
 /// What to do about a status.
@@ -11,19 +13,25 @@ pub(super) enum Verdict {
     Retry(Option<Duration>),
     /// The worker will never take these bytes.
     Final,
-    /// The worker is at another epoch than we are; nothing was applied.
-    OtherEpoch,
+    /// The worker is at this newer membership, and nothing was applied.
+    Stale(Membership),
 }
 
 impl Verdict {
+    /// The status was the answer to a request of this epoch.
+    ///
     /// Everything is worth another attempt but what says that the bytes themselves are wrong. Even `UNIMPLEMENTED` or
-    /// `PERMISSION_DENIED` speak of a worker that is being set up, not of the points, and nothing is lost by waiting.
-    pub(super) fn of(status: &Status) -> Self {
+    /// `PERMISSION_DENIED` speak of a worker that is being set up, not of the points, and nothing is lost by waiting. So
+    /// does a refusal of the epoch that names no newer one.
+    pub(super) fn of(status: &Status, epoch: Epoch) -> Self {
         let after = shardset_wire::status::retry_after(status);
         match status.code() {
             Code::InvalidArgument => Self::Final,
             Code::ResourceExhausted if after.is_none() => Self::Final,
-            Code::FailedPrecondition => Self::OtherEpoch,
+            Code::FailedPrecondition => match membership::read(status.metadata()) {
+                Ok(Some(theirs)) if theirs.epoch() > epoch => Self::Stale(theirs),
+                Ok(_) | Err(_) => Self::Retry(after),
+            },
             _ => Self::Retry(after),
         }
     }
@@ -56,9 +64,22 @@ impl Backoff {
 mod tests {
     use std::time::Duration;
 
+    use shardset_model::{Epoch, Membership, ShardCount};
+    use shardset_wire::membership;
     use tonic::{Code, Status};
 
     use super::{Backoff, Verdict};
+
+    fn at(epoch: u64) -> Membership {
+        Membership::stable(Epoch::new(epoch).unwrap(), ShardCount::ONE)
+    }
+
+    /// A worker at `epoch` refuses.
+    fn refusal(epoch: u64) -> Status {
+        let mut status = Status::failed_precondition("");
+        membership::write(&at(epoch), status.metadata_mut());
+        status
+    }
 
     #[test]
     fn only_what_says_that_the_bytes_are_wrong_is_final() {
@@ -71,10 +92,12 @@ mod tests {
             (Status::new(Code::Unimplemented, ""), Verdict::Retry(None)),
             (Status::new(Code::InvalidArgument, ""), Verdict::Final),
             (Status::new(Code::ResourceExhausted, "too large"), Verdict::Final),
-            (Status::new(Code::FailedPrecondition, ""), Verdict::OtherEpoch),
+            (Status::new(Code::FailedPrecondition, ""), Verdict::Retry(None)),
+            (refusal(7), Verdict::Retry(None)),
+            (refusal(8), Verdict::Stale(at(8))),
         ];
         for (status, verdict) in table {
-            assert_eq!(Verdict::of(&status), verdict, "{status:?}");
+            assert_eq!(Verdict::of(&status, at(7).epoch()), verdict, "{status:?}");
         }
     }
 

@@ -2,12 +2,17 @@
 //!
 //! Nagle's rule: with nothing on the way a part leaves at once; otherwise it waits a few milliseconds for company. So a
 //! quiet gateway adds no latency and a busy one sends few, large requests.
+//!
+//! A batch is sent only while its way is in force for its membership. Before each attempt, and during the wait for it, a change
+//! of membership or of the worker's place calls it back; an attempt under way is left to end, since its answer is worth more
+//! than a guess.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use shardset_model::Epoch;
 use shardset_wire::ExportAnswer;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::Status;
@@ -21,6 +26,8 @@ use super::retry::{Backoff, Verdict};
 /// The task that serves one shard.
 pub(super) struct Merger {
     queue: mpsc::Receiver<Part>,
+    /// A part that could not travel with those before it.
+    left_over: Option<Part>,
     window: Arc<Semaphore>,
     sender: Sender,
 }
@@ -28,6 +35,8 @@ pub(super) struct Merger {
 #[derive(Clone)]
 struct Sender {
     link: Link,
+    /// The epoch that this way is in force for; `None` when it is called off.
+    serves: watch::Receiver<Option<Epoch>>,
     settings: DeliverSettings,
     metrics: ShardMetrics,
 }
@@ -36,17 +45,18 @@ impl Merger {
     pub(super) fn new(
         queue: mpsc::Receiver<Part>,
         link: Link,
+        serves: watch::Receiver<Option<Epoch>>,
         settings: DeliverSettings,
         metrics: ShardMetrics,
     ) -> Self {
         let window = Arc::new(Semaphore::new(settings.in_flight));
-        Self { queue, window, sender: Sender { link, settings, metrics } }
+        Self { queue, left_over: None, window, sender: Sender { link, serves, settings, metrics } }
     }
 
-    /// Runs until every [`super::Deliver`] is gone and what they sent has been answered.
+    /// Runs until nobody can send here any more, and what was sent has been answered.
     pub(super) async fn run(mut self) -> Result<(), JoinError> {
         let mut flights = JoinSet::new();
-        while let Some(first) = self.queue.recv().await {
+        while let Some(first) = self.first().await {
             // While the window is full the queue fills, and the next batch is the larger for it.
             let place = Arc::clone(&self.window).acquire_owned().await.expect("the window is never closed");
             let batch = self.collect(first).await;
@@ -61,16 +71,22 @@ impl Merger {
         Ok(())
     }
 
+    async fn first(&mut self) -> Option<Part> {
+        match self.left_over.take() {
+            Some(part) => Some(part),
+            None => self.queue.recv().await,
+        }
+    }
+
     async fn collect(&mut self, first: Part) -> Batch {
         let settings = &self.sender.settings;
         let others_on_the_way = self.window.available_permits() + 1 < settings.in_flight;
         let linger = if others_on_the_way { settings.linger } else { Duration::ZERO };
         let leave = Instant::now() + linger;
-        let mut batch = Batch::default();
-        batch.push(first);
-        while batch.bytes() < settings.batch_bytes {
+        let mut batch = Batch::new(first);
+        while batch.bytes() < settings.batch_bytes && self.left_over.is_none() {
             match timeout_at(leave, self.queue.recv()).await {
-                Ok(Some(part)) => batch.push(part),
+                Ok(Some(part)) => self.left_over = batch.push(part).err(),
                 Ok(None) | Err(_) => break,
             }
         }
@@ -83,24 +99,41 @@ async fn fly(sender: Sender, batch: Batch, _place: OwnedSemaphorePermit) {
 }
 
 impl Sender {
-    /// Sends the batch until each of its parts is answered.
+    /// Sends the batch until each of its parts is answered, for as long as this is the way that they should take.
     async fn deliver(&self, mut batch: Batch) {
         let mut backoff = Backoff::default();
         let mut why = String::from("the worker was not asked in time");
         loop {
             batch.expire(Instant::now(), &why);
             let Some(deadline) = batch.deadline() else { return };
+            if is_past(*self.serves.borrow(), batch.epoch()) {
+                return batch.hand_back(None);
+            }
             let status = match self.attempt(&batch, deadline).await {
                 Ok(answer) => return batch.durable(&answer),
                 Err(status) => status,
             };
-            match Verdict::of(&status) {
+            match Verdict::of(&status, batch.epoch()) {
                 Verdict::Final => return self.isolate(batch, &status).await,
-                Verdict::OtherEpoch => why = format!("the worker is at another epoch: {}", status.message()),
-                Verdict::Retry(_) => why = format!("the worker can not be reached or is busy: {}", status.message()),
+                Verdict::Stale(newer) => return batch.hand_back(Some(Arc::new(newer))),
+                Verdict::Retry(asked) => self.pause((Instant::now() + backoff.next(asked)).min(deadline), &batch).await,
             }
-            let asked = shardset_wire::status::retry_after(&status);
-            sleep_until((Instant::now() + backoff.next(asked)).min(deadline)).await;
+            why = format!("the worker can not be reached or is busy: {}", status.message());
+        }
+    }
+
+    /// Waits for the next attempt, or until this is not the batch's way any more.
+    async fn pause(&self, until: Instant, batch: &Batch) {
+        let mut serves = self.serves.clone();
+        let called_off = async {
+            if serves.wait_for(|serves| is_past(*serves, batch.epoch())).await.is_err() {
+                // No membership will come any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = called_off => {}
         }
     }
 
@@ -108,10 +141,10 @@ impl Sender {
         let began = Instant::now();
         self.metrics.sent(batch.len(), batch.bytes());
         let until = deadline.min(began + self.settings.attempt_timeout);
-        let result = timeout_at(until, self.link.export(batch.request())).await;
+        let result = timeout_at(until, self.link.export(batch.request(), batch.membership())).await;
         let (ended, result) = match result {
             Ok(Ok(answer)) => (AttemptResult::Durable, Ok(answer)),
-            Ok(Err(status)) => (attempt_result(&status), Err(status)),
+            Ok(Err(status)) => (attempt_result(&status, batch.epoch()), Err(status)),
             Err(_) => (AttemptResult::TimedOut, Err(Status::deadline_exceeded("no answer in time"))),
         };
         self.metrics.ended(ended, began.elapsed().as_secs_f64());
@@ -133,10 +166,16 @@ impl Sender {
     }
 }
 
-fn attempt_result(status: &Status) -> AttemptResult {
-    match Verdict::of(status) {
+/// Whether a way that serves this epoch is out of date for what was split under that one. What is newer than the way knows
+/// of is on it because the membership has just changed.
+fn is_past(serves: Option<Epoch>, epoch: Epoch) -> bool {
+    serves.is_none_or(|serves| serves > epoch)
+}
+
+fn attempt_result(status: &Status, epoch: Epoch) -> AttemptResult {
+    match Verdict::of(status, epoch) {
         Verdict::Retry(_) => AttemptResult::Retried,
         Verdict::Final => AttemptResult::Rejected,
-        Verdict::OtherEpoch => AttemptResult::OtherEpoch,
+        Verdict::Stale(_) => AttemptResult::OtherEpoch,
     }
 }

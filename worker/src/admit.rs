@@ -10,15 +10,17 @@
 //! | a message above the limit | `RESOURCE_EXHAUSTED`, final |
 //! | malformed bytes, half a membership | `INVALID_ARGUMENT` |
 //! | a membership older than the worker's, or no membership | `FAILED_PRECONDITION`; with the worker's membership as metadata |
-//! | a newer membership that the worker can not take yet | `UNAVAILABLE` with RetryInfo |
-//! | another membership with the same epoch | `INTERNAL`: a bug of ours, never a matter of waiting |
+//! | an empty disk, a journal that can not be written, too many points that wait for their streams | `UNAVAILABLE` with RetryInfo |
+//! | another membership with the same epoch, or points of another shard's streams | `INTERNAL`: a bug of ours or two sets mixed up, never a matter of waiting |
 //!
 //! Does not look at points: that is the shard's thread's work.
 
-mod fence;
 mod weigh;
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use shardset_handoff::Fenced;
 use shardset_model::Membership;
 use shardset_otlp::Malformed;
 use shardset_otlp::read::{Scratch, check};
@@ -31,12 +33,13 @@ use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
-pub use self::fence::Fenced;
-pub(crate) use self::fence::{Verdict, fence};
 use self::weigh::{RETRY_AFTER, Weighed, over_budget};
 use crate::metrics::ShardMetrics;
 use crate::persist::Answered;
-use crate::shard::{Event, Mailbox};
+use crate::shard::{Event, Mailbox, Unserved};
+
+/// When a sender may come back to a worker that waits to be told the membership: the coordinator is about to.
+const TOLD_AFTER: Duration = Duration::from_millis(20);
 
 /// The value of the label `outcome` for requests beyond the byte budget, whichever way they are noticed.
 const OVER_BUDGET: &str = "over_budget";
@@ -49,7 +52,7 @@ pub(crate) struct Admitted {
     /// The membership it was routed by.
     pub(crate) theirs: Option<Membership>,
     /// Who waits for the answer.
-    pub(crate) reply: oneshot::Sender<Result<Answered, Fenced>>,
+    pub(crate) reply: oneshot::Sender<Result<Answered, Unserved>>,
     /// Its part of the budget, held until it is answered.
     pub(crate) reservation: Reservation,
 }
@@ -64,7 +67,7 @@ enum NotTaken {
     #[error("over the budget")]
     OverBudget(#[source] Status),
     #[error(transparent)]
-    Fenced(#[from] Fenced),
+    Unserved(#[from] Unserved),
     #[error("the worker stops; send again")]
     Stopping,
 }
@@ -130,10 +133,15 @@ impl NotTaken {
             Self::Membership(_) => "bad_membership",
             Self::Malformed(_) => "malformed",
             Self::OverBudget(_) => OVER_BUDGET,
-            Self::Fenced(Fenced::NoEpoch) => "no_epoch",
-            Self::Fenced(Fenced::Stale { .. }) => "stale_epoch",
-            Self::Fenced(Fenced::Ahead { .. }) => "newer_epoch",
-            Self::Fenced(Fenced::Conflict { .. }) => "epoch_conflict",
+            Self::Unserved(Unserved::Fenced(fenced)) => match **fenced {
+                Fenced::NoMembership => "no_membership",
+                Fenced::NoEpoch => "no_epoch",
+                Fenced::Stale { .. } => "stale_epoch",
+                Fenced::Conflict { .. } => "epoch_conflict",
+            },
+            Self::Unserved(Unserved::Unwritable) => "unwritable",
+            Self::Unserved(Unserved::NoRoomToPark) => "no_room_to_park",
+            Self::Unserved(Unserved::Foreign | Unserved::Unreadable(_)) => "foreign",
             Self::Stopping => "stopping",
         }
     }
@@ -143,16 +151,31 @@ impl NotTaken {
         match self {
             Self::Membership(_) | Self::Malformed(_) => Status::invalid_argument(message),
             Self::OverBudget(status) => status,
-            Self::Fenced(Fenced::Stale { mine, .. }) => with_membership(Status::failed_precondition(message), mine),
-            Self::Fenced(Fenced::NoEpoch) => Status::failed_precondition(message),
-            Self::Fenced(Fenced::Ahead { mine, .. }) => with_membership(unavailable(message, RETRY_AFTER), mine),
-            Self::Fenced(Fenced::Conflict { .. }) => Status::internal(message),
+            Self::Unserved(unserved) => unserved_status(unserved),
             Self::Stopping => unavailable(message, RETRY_AFTER),
         }
     }
 }
 
-fn with_membership(mut status: Status, mine: Membership) -> Status {
-    membership::write(&mine, status.metadata_mut());
-    status
+/// What a peer is told of what the shard did not do.
+pub(crate) fn unserved_status(unserved: Unserved) -> Status {
+    let message = unserved.to_string();
+    match unserved {
+        Unserved::Fenced(fenced) => fenced_status(message, &fenced),
+        Unserved::Unwritable | Unserved::NoRoomToPark => unavailable(message, RETRY_AFTER),
+        Unserved::Foreign | Unserved::Unreadable(_) => Status::internal(message),
+    }
+}
+
+fn fenced_status(message: String, fenced: &Fenced) -> Status {
+    match fenced {
+        Fenced::Stale { mine, .. } => {
+            let mut status = Status::failed_precondition(message);
+            membership::write(mine, status.metadata_mut());
+            status
+        }
+        Fenced::NoMembership => Status::failed_precondition(message),
+        Fenced::NoEpoch => unavailable(message, TOLD_AFTER),
+        Fenced::Conflict { .. } => Status::internal(message),
+    }
 }

@@ -38,6 +38,9 @@ pub const CHUNKS_IN_FLIGHT_MAX: usize = 3;
 /// that is refused at once would be refused again.
 const OLD_AFTER_TICKS: u32 = 4;
 
+/// How long to wait where nothing can be told because nothing can be made durable.
+const WAIT: Duration = Duration::from_millis(250);
+
 /// Where a worker exports to.
 #[derive(Clone, Debug)]
 pub struct ExportTo {
@@ -128,6 +131,12 @@ impl Exporter {
         let mut under_way = JoinSet::new();
         loop {
             let chunk = self.mailbox.ask(|reply| Event::NextChunk { destination, reply }).await?;
+            if chunk.wait {
+                if self.stop.give_up.run_until_cancelled(tokio::time::sleep(WAIT)).await.is_none() {
+                    return Err(Stopped.into());
+                }
+                continue;
+            }
             let last = chunk.last;
             if !chunk.batch.is_empty() {
                 self.metrics.samples.inc_by(chunk.batch.samples() as u64);

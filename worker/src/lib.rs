@@ -4,20 +4,24 @@
 //! `shardset_accumulate`; what a total is called stands in `shardset_remote_write`; this crate is the shell that gives them
 //! a thread, a clock, files and sockets, and keeps the order between them: durable before answered, delivered before done.
 //!
-//! Boundary: does not watch memberships and hands no streams over.
+//! In a move it gives streams to their new owners and takes those that come (`handoff`); the rules are `shardset_handoff`'s.
+//!
+//! Boundary: does not watch memberships: gateways and the coordinator tell them.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admit;
 mod export;
+mod handoff;
 mod metrics;
-pub mod persist;
+mod persist;
 mod pipeline;
 pub mod scrape;
 mod settings;
 mod shard;
 
-pub use admit::Fenced;
 pub use export::{CHUNKS_IN_FLIGHT_MAX, ExportTo};
+pub use handoff::{Handle, Unanswered};
 pub use metrics::Metrics;
 pub use pipeline::{Process, Setup, StartError, StopError, Worker};
 pub use settings::Settings;
+pub use shardset_journal::Durability;

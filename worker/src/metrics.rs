@@ -1,10 +1,13 @@
 //! What a worker counts about itself, labelled by shard. Names and help are a public interface (docs/metrics.md).
 //!
 //! The counters of points reconcile: `points_received = points_accepted + points_duplicate + points_refused +
-//! points_no_recorded_value + points_passed_on`, where `points_late`, `bounds_changed` and `int_overflow` count some of the
+//! points_no_recorded_value + points_passed_on + points_parked + points_foreign`, where `points_late`, `bounds_changed` and `int_overflow` count some of the
 //! accepted ones once more. A request that is refused as a whole counts in `requests` only: its points were not read.
 //!
 //! Counters are added to once a batch, not once a point: an atomic per point would cost as much as counting it.
+
+mod handoff;
+mod journal;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +19,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use shardset_model::{Refusal, ShardIndex};
 use shardset_process::budget::BytesGauge;
+
+pub(crate) use self::handoff::HandoffMetrics;
+pub(crate) use self::journal::JournalMetrics;
 
 /// The metrics of all workers of one process. Clones share them.
 #[derive(Clone, Debug)]
@@ -39,6 +45,8 @@ pub struct Metrics {
     mailbox: Family<Shard, Gauge>,
     inflight: Family<Shard, BytesGauge>,
     apply: Family<Shard, Histogram, fn() -> Histogram>,
+    journal: journal::Families,
+    handoff: handoff::Families,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -77,6 +85,8 @@ impl Metrics {
         metrics.register_points(registry);
         metrics.register_export(registry);
         metrics.register_process(registry);
+        metrics.journal.register(registry);
+        metrics.handoff.register(registry);
         metrics
     }
 
@@ -102,6 +112,8 @@ impl Metrics {
             inflight: Family::default(),
             // From 10 µs, a request of ten points, to 5 s, which nobody should ever see.
             apply: Family::new_with_constructor(|| Histogram::new(exponential_buckets(10e-6, 2.0, 20))),
+            journal: journal::Families::default(),
+            handoff: handoff::Families::default(),
         }
     }
 
@@ -167,6 +179,8 @@ impl Metrics {
             mailbox: self.mailbox.get_or_create_owned(&label),
             inflight: self.inflight.get_or_create_owned(&label),
             apply: self.apply.get_or_create_owned(&label),
+            journal: self.journal.of(&label),
+            handoff: self.handoff.of(&label),
             shard,
             all: self.clone(),
         }
@@ -190,11 +204,14 @@ pub(crate) struct ShardMetrics {
     pub(crate) mailbox: Gauge,
     pub(crate) inflight: BytesGauge,
     pub(crate) apply: Histogram,
+    pub(crate) journal: JournalMetrics,
+    pub(crate) handoff: HandoffMetrics,
     shard: ShardIndex,
     all: Metrics,
 }
 
-/// What became of the points of one or more requests: each of the `received` is in exactly one of the five fields after it.
+/// What became of the points of one or more requests: each of the `received` is in exactly one of the five fields after it, or
+/// `parked` or `foreign`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) received: u64,
@@ -206,6 +223,8 @@ pub(crate) struct Tally {
     pub(crate) late: u64,
     pub(crate) bounds_changed: u64,
     pub(crate) int_overflow: u64,
+    pub(crate) parked: u64,
+    pub(crate) foreign: u64,
 }
 
 impl Tally {
@@ -226,6 +245,8 @@ impl ShardMetrics {
         self.passed_on.inc_by(tally.passed_on);
         self.bounds_changed.inc_by(tally.bounds_changed);
         self.int_overflow.inc_by(tally.int_overflow);
+        self.handoff.parked_points.inc_by(tally.parked);
+        self.handoff.foreign.inc_by(tally.foreign);
         for (&reason, &points) in &tally.refused {
             self.all.refused.get_or_create(&Reason { shard: self.shard.get(), reason }).inc_by(points);
         }

@@ -3,7 +3,9 @@
 //! ```text
 //! gateway ──gRPC──▶ admit ──▶ mailbox ──▶ the shard's thread: accumulate ─▶ persist ─▶ answers
 //!                                │                 │
-//!                        sweep, scrape, stop       └── pieces of passes ──▶ one exporter per destination
+//!                        sweep, scrape, stop       ├── pieces of passes ──▶ one exporter per destination
+//! coordinator ─▶ control ────────┤                 └── streams that move ──▶ other workers
+//! other workers ─▶ handoff ──────┘
 //! ```
 //!
 //! Everything that changes belongs to the shard's one thread, so nothing is locked per point and nothing is half done
@@ -13,13 +15,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use shardset_model::{Membership, ShardIndex};
+use shardset_handoff::BadRecord;
+use shardset_journal::{CommitError, Opening, ReplayError, Storage};
+use shardset_model::ShardIndex;
 use shardset_process::{Condition, Readiness, Tasks};
+use shardset_wire::{ControlServer, HandoffServer};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
@@ -27,9 +33,8 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::admit;
 use crate::export::{ExportTo, Exporter, StopExport};
+use crate::handoff::{Handle, Peers, Sender};
 use crate::metrics::{Metrics, ShardMetrics};
-use crate::persist::{Journal, PersistError};
-use crate::scrape::ScrapeSource;
 use crate::settings::Settings;
 use crate::shard::{Event, Mailbox, Shard};
 
@@ -52,8 +57,6 @@ pub struct Setup {
     pub settings: Settings,
     /// The shard that this worker owns.
     pub shard: ShardIndex,
-    /// The membership it starts with.
-    pub membership: Membership,
     /// Where it exports to.
     pub destinations: Vec<ExportTo>,
 }
@@ -94,7 +97,7 @@ pub enum StartError {
         /// Whose.
         shard: ShardIndex,
         /// Why.
-        source: PersistError,
+        source: ReplayError<BadRecord>,
     },
     /// The thread died while it recovered; the process stops with the cause.
     #[error("the thread of shard {shard} died while it recovered")]
@@ -119,7 +122,7 @@ pub enum StopError {
         /// Whose.
         shard: ShardIndex,
         /// Why.
-        source: PersistError,
+        source: CommitError,
     },
 }
 
@@ -129,6 +132,7 @@ pub struct Worker {
     shard: ShardIndex,
     address: SocketAddr,
     mailbox: Mailbox,
+    peers: Peers,
     ready: Condition,
     stop_requests: CancellationToken,
     stop_export: StopExport,
@@ -138,26 +142,35 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker: recovers its shard's state from `journal`, then takes requests.
+    /// Starts a worker: recovers its shard's state from the journal that was opened, then takes requests. It counts once it has a
+    /// membership: from its journal, or from the coordinator.
     ///
     /// # Errors
     ///
     /// What it needs and can not have. Nothing of it runs then.
-    pub async fn start(setup: Setup, journal: impl Journal, process: &Process) -> Result<Self, StartError> {
-        let Setup { settings, shard, membership, destinations } = setup;
+    pub async fn start<S: Storage + 'static>(
+        setup: Setup,
+        opening: Opening<S>,
+        process: &Process,
+    ) -> Result<Self, StartError> {
+        let Setup { settings, shard, destinations } = setup;
         let listener = listen(settings.listen).await?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address: settings.listen, source })?;
         let metrics = process.metrics.of(shard);
         let (mailbox, events) = Mailbox::new(settings.mailbox_events_max, metrics.mailbox.clone());
-        let epoch = membership.epoch();
-        let state = Shard::new(&settings, shard, membership, destinations.len(), metrics.clone());
-        recover_and_run(state, journal, events, process).await?;
+        let (moves, there) = (Arc::new(Notify::new()), destinations.len());
+        let recover = {
+            let (settings, metrics, moves) = (settings.clone(), metrics.clone(), Arc::clone(&moves));
+            move || Shard::recover(&settings, shard, opening, there, moves, metrics)
+        };
+        recover_and_run(shard, recover, events, process).await?;
 
         let worker = Self {
             shard,
             address,
             mailbox,
+            peers: Peers::default(),
             ready: process.readiness.condition(format!("shard {shard}")),
             stop_requests: CancellationToken::new(),
             stop_export: StopExport::default(),
@@ -167,9 +180,10 @@ impl Worker {
         };
         worker.export(destinations, &settings, &metrics, &process.tasks);
         worker.sweep(&process.tasks);
+        worker.hand_over(moves, &process.tasks);
         worker.serve(listener, &settings, metrics, &process.tasks);
         worker.ready.set(true);
-        tracing::info!(%shard, %address, %epoch, "worker takes requests");
+        tracing::info!(%shard, %address, "worker takes requests");
         Ok(worker)
     }
 
@@ -178,9 +192,18 @@ impl Worker {
         self.address
     }
 
-    /// The shard's part of a scrape endpoint; see [`crate::scrape::router`].
-    pub fn scrape_source(&self) -> ScrapeSource {
-        ScrapeSource(self.mailbox.clone())
+    /// For a coordinator in the same process.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.mailbox.clone(), self.peers.clone())
+    }
+
+    /// Which shard it serves.
+    pub fn shard(&self) -> ShardIndex {
+        self.shard
+    }
+
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
     }
 
     /// Stops in the order of the street: requests, export, state. Takes at most twice the grace period and the time to
@@ -214,13 +237,17 @@ impl Worker {
     fn serve(&self, listener: TcpListener, settings: &Settings, metrics: ShardMetrics, tasks: &Tasks) {
         let (requests_max, inflight_max) = (settings.message_bytes_max, settings.inflight_bytes_max);
         let service = admit::service(self.mailbox.clone(), requests_max, inflight_max, metrics);
+        let control = ControlServer::new(self.handle());
+        let handoff = HandoffServer::new(self.handle());
         let server = Server::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .add_service(service);
+            .add_service(service)
+            .add_service(control)
+            .add_service(handoff);
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let serving = server.serve_with_incoming_shutdown(incoming, self.stop_requests.clone().cancelled_owned());
         tasks.spawn(format!("worker-{}-server", self.shard), self.server.track_future(serving));
@@ -241,6 +268,11 @@ impl Worker {
         }
     }
 
+    fn hand_over(&self, moves: Arc<Notify>, tasks: &Tasks) {
+        let sender = Sender::new(self.mailbox.clone(), self.peers.clone(), moves, self.stop_requests.clone());
+        tasks.spawn(format!("worker-{}-handoff", self.shard), sender.run());
+    }
+
     fn sweep(&self, tasks: &Tasks) {
         let (mailbox, stop) = (self.mailbox.clone(), self.stop_requests.clone());
         tasks.spawn(format!("worker-{}-sweep", self.shard), async move {
@@ -259,21 +291,21 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// Gives the shard its thread and waits until it has recovered.
-async fn recover_and_run(
-    mut state: Shard,
-    journal: impl Journal,
+async fn recover_and_run<S: Storage + 'static>(
+    shard: ShardIndex,
+    recover: impl FnOnce() -> Result<Shard<S>, ReplayError<BadRecord>> + Send + 'static,
     events: mpsc::Receiver<Event>,
     process: &Process,
 ) -> Result<(), StartError> {
-    let shard = state.index();
     let (recovered, is_recovered) = oneshot::channel();
+    // Nobody waits any more where the start was given up meanwhile; then the mailbox is closed as well.
     let thread = move || {
-        let mut journal = journal;
-        let outcome = state.recover(&mut journal);
-        let goes_on = outcome.is_ok();
-        // Nobody waits any more where the start was given up meanwhile; then the mailbox is closed as well.
-        if recovered.send(outcome).is_ok() && goes_on {
-            state.run(&mut journal, events);
+        let (state, outcome) = match recover() {
+            Ok(state) => (Some(state), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        if let (Ok(()), Some(state)) = (recovered.send(outcome), state) {
+            state.run(events);
         }
     };
     let started = process.tasks.spawn_thread(format!("shard-{shard}"), thread);

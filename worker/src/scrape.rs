@@ -10,9 +10,10 @@
 //! No timestamps, no zero samples: a scrape tells what is live now. A stream that ended is left out, which is how a scraper
 //! learns of it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
@@ -23,27 +24,50 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http_body::Frame;
+use shardset_model::ShardIndex;
 use shardset_remote_write::{Exposition, FamilyType, TextFormat};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::pipeline::Worker;
 use crate::shard::{Event, FamilyKey, Gone, Mailbox};
 
 /// Text goes out in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// What a scrape reads: one shard.
-#[derive(Clone, Debug)]
-pub struct ScrapeSource(pub(crate) Mailbox);
+/// What a scrape reads: the shards of the workers that run in this process. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Arc<Mutex<BTreeMap<ShardIndex, Mailbox>>>);
+
+impl Sources {
+    /// This worker's shard is read from now on.
+    pub fn insert(&self, worker: &Worker) {
+        self.lock().insert(worker.shard(), worker.mailbox());
+    }
+
+    /// The worker of this shard stops.
+    pub fn remove(&self, shard: ShardIndex) {
+        self.lock().remove(&shard);
+    }
+
+    fn all(&self) -> Vec<Mailbox> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardIndex, Mailbox>> {
+        // A table is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// `/metrics` over these shards, for a server of the caller's own.
-pub fn router(sources: Vec<ScrapeSource>) -> Router {
+pub fn router(sources: Sources) -> Router {
     Router::new().route("/metrics", get(scrape)).with_state(sources)
 }
 
-async fn scrape(State(sources): State<Vec<ScrapeSource>>, headers: HeaderMap) -> Response {
+async fn scrape(State(sources): State<Sources>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let format = TextFormat::accepted(accept);
-    let text = Text::begin(sources, format);
+    let text = Text::begin(sources.all(), format);
     ([(header::CONTENT_TYPE, format.content_type())], Body::new(text)).into_response()
 }
 
@@ -63,7 +87,7 @@ struct Piece {
 }
 
 impl Text {
-    fn begin(sources: Vec<ScrapeSource>, format: TextFormat) -> Self {
+    fn begin(sources: Vec<Mailbox>, format: TextFormat) -> Self {
         let shards = sources.into_iter().map(Shard::new).collect();
         let writer = Writer {
             shards,
@@ -178,8 +202,8 @@ struct Shard {
 }
 
 impl Shard {
-    fn new(source: ScrapeSource) -> Self {
-        Self { mailbox: source.0, families: VecDeque::new(), newest: None, listed: false }
+    fn new(source: Mailbox) -> Self {
+        Self { mailbox: source, families: VecDeque::new(), newest: None, listed: false }
     }
 
     /// Makes sure that a family is at hand, if there is one more.

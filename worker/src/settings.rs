@@ -1,7 +1,6 @@
 //! What can be set about a worker. The defaults are those of the flags.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use shardset_remote_write::Translation;
@@ -13,8 +12,6 @@ const MIB: usize = 1024 * 1024;
 pub struct Settings {
     /// Where gateways send to. Port 0 takes a free one; see [`crate::Worker::address`].
     pub listen: SocketAddr,
-    /// Where the shard's state is kept. Several workers may share one directory: each has files of its own.
-    pub data_dir: PathBuf,
     /// How streams are counted.
     pub accumulate: shardset_accumulate::Settings,
     /// How streams are called on the other side. All workers and destinations of one set share it.
@@ -23,6 +20,8 @@ pub struct Settings {
     pub export_interval: Duration,
     /// A live stream that does not change is repeated this often, rounded up to whole ticks.
     pub heartbeat: Duration,
+    /// The most bytes of points that wait for streams which are on their way to this worker.
+    pub parked_bytes_max: usize,
     /// How long a stop may take to deliver what is not delivered yet.
     pub stop_grace: Duration,
     /// The longest message taken, in bytes, before and after decompression.
@@ -35,11 +34,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults, with state in `data_dir`.
-    pub fn new(data_dir: PathBuf) -> Self {
+    /// Every how many ticks an unchanged stream is repeated.
+    pub(crate) fn heartbeat_ticks(&self) -> u64 {
+        let interval = self.export_interval.as_nanos().max(1);
+        u64::try_from(self.heartbeat.as_nanos().div_ceil(interval)).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            data_dir,
             accumulate: shardset_accumulate::Settings::default(),
             translation: Translation::default(),
             export_interval: Duration::from_secs(15),
@@ -49,13 +54,8 @@ impl Settings {
             message_bytes_max: 68 * MIB,
             inflight_bytes_max: 256 * MIB,
             mailbox_events_max: 1024,
+            parked_bytes_max: 64 * MIB,
         }
-    }
-
-    /// Every how many ticks an unchanged stream is repeated.
-    pub(crate) fn heartbeat_ticks(&self) -> u64 {
-        let interval = self.export_interval.as_nanos().max(1);
-        u64::try_from(self.heartbeat.as_nanos().div_ceil(interval)).unwrap_or(u64::MAX).max(1)
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
             let settings = Settings {
                 export_interval: Duration::from_secs(interval),
                 heartbeat: Duration::from_secs(heartbeat),
-                ..Settings::new("data".into())
+                ..Settings::default()
             };
             assert_eq!(settings.heartbeat_ticks(), ticks, "{heartbeat} s at {interval} s");
         }

@@ -2,35 +2,46 @@
 //!
 //! One thread owns it all, so nothing is locked per point and an event is whole before the next one begins. Requests that
 //! wait are taken as a group: all are counted, one commit of the journal makes them durable, then all are answered. An
-//! answer is made from the journal's [`crate::persist::Receipt`], so there is no way to answer first.
+//! answer is made from the journal's receipt, so there is no way to answer first.
+//!
+//! While the journal can not be written, nothing is counted and nothing is told: what is not durable may not be seen by a
+//! backend, another worker or a scrape either. Requests are refused as retryable until it can be written again.
 //!
 //! The wall clock is read once an event or group and passed down.
 //!
-//! A failure of the journal leaves memory ahead of what is durable; nothing right can be told then, so the thread panics.
 //! A panic here stops the process ([`shardset_process::Tasks`]): better down and restarted than up and lying.
 
 mod catalog;
 mod count;
 mod events;
+mod handoff;
+mod keep;
 mod mailbox;
 mod refusals;
+mod unserved;
+
+use std::sync::Arc;
 
 use shardset_accumulate::{Group, Streams};
-use shardset_model::{Membership, ShardCount, ShardIndex, UnixMillis, UnixNanos};
+use shardset_handoff::{Limits, Shard as Core, SlotChange, Source, Verdict};
+use shardset_journal::{CommitError, Opening, ReplayError, Storage};
+use shardset_model::{Membership, Phase, ShardCount, ShardIndex, UnixNanos};
 use shardset_otlp::read::Scratch;
 use shardset_process::budget::Reservation;
 use shardset_process::clock;
 use shardset_wire::ExportAnswer;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use self::catalog::{Catalog, FamilyKey};
 use self::count::Origin;
+use self::keep::Keep;
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
-use crate::admit::{Admitted, Fenced, Verdict, fence};
+pub(crate) use self::unserved::Unserved;
+use crate::admit::Admitted;
 use crate::export::{Desk, TickClock, View};
 use crate::metrics::ShardMetrics;
-use crate::persist::{Answered, Journal, PersistError, Receipt, Recovered};
+use crate::persist::{Answered, Persist};
 use crate::settings::Settings;
 
 /// What is counted before a commit, at most: every request of a group waits for the last one, and this much takes some ms. A
@@ -41,19 +52,18 @@ const GROUP_BYTES_MAX: usize = 4 << 20;
 const SWEEP_LOOKS: u32 = 25_000;
 
 /// The state of one shard.
-#[derive(Debug)]
-pub(crate) struct Shard {
-    index: ShardIndex,
-    membership: Membership,
-    streams: Streams,
+pub(crate) struct Shard<S: Storage> {
+    core: Core,
+    persist: Persist<S>,
+    keep: Keep,
     catalog: Catalog,
     clock: TickClock,
     desks: Vec<Desk>,
     heartbeat_ticks: u64,
-    /// Nothing new may be told to have been 0 at or before this time.
-    floor: UnixMillis,
     /// Where the look at which streams live goes on.
     looked_at: u32,
+    /// Wakes whoever sends streams to other workers.
+    moves: Arc<Notify>,
     scratch: Scratch,
     /// Points that are counted together; empty between requests.
     group: Group<Origin>,
@@ -62,144 +72,163 @@ pub(crate) struct Shard {
 
 /// A request that is counted and not answered yet.
 struct Counted {
-    reply: oneshot::Sender<Result<Answered, Fenced>>,
-    answer: ExportAnswer,
+    reply: oneshot::Sender<Result<Answered, Unserved>>,
+    answer: Result<ExportAnswer, Unserved>,
     reservation: Reservation,
 }
 
-impl Shard {
-    /// A shard without streams, which exports to this many destinations.
-    pub(crate) fn new(
+impl<S: Storage> Shard<S> {
+    /// The shard as its journal has kept it, which exports to this many destinations.
+    ///
+    /// # Errors
+    ///
+    /// The journal can not be replayed.
+    pub(crate) fn recover(
         settings: &Settings,
         index: ShardIndex,
-        membership: Membership,
+        opening: Opening<S>,
         destinations: usize,
+        moves: Arc<Notify>,
         metrics: ShardMetrics,
-    ) -> Self {
-        let never = UnixMillis(0);
-        Self {
-            index,
-            membership,
-            streams: Streams::new(settings.accumulate),
+    ) -> Result<Self, ReplayError<shardset_handoff::BadRecord>> {
+        let began = Instant::now();
+        let streams = Streams::new(settings.accumulate);
+        let limits = Limits { parked_bytes: settings.parked_bytes_max, ..Limits::default() };
+        let mut core = Core::new(index, opening.incarnation(), streams, limits);
+        let journal = opening.replay(|frame| core.replay(frame.payload, keep::how(frame.in_checkpoint)))?;
+        core.recovered();
+        let mut shard = Self {
+            persist: Persist::new(journal, metrics.journal.clone()),
+            keep: Keep::after_a_start(),
             catalog: Catalog::new(settings.translation.clone()),
-            clock: TickClock::new(settings.export_interval, never),
-            desks: (0..destinations).map(|_| Desk::new(never)).collect(),
+            clock: TickClock::new(settings.export_interval, core.latest()),
+            desks: (0..destinations).map(|_| Desk::new(core.latest())).collect(),
             heartbeat_ticks: settings.heartbeat_ticks(),
-            floor: never,
             looked_at: 0,
+            moves,
             scratch: Scratch::new(),
             group: Group::default(),
+            core,
             metrics,
-        }
-    }
-
-    /// Which shard it is.
-    pub(crate) fn index(&self) -> ShardIndex {
-        self.index
-    }
-
-    /// Takes up the state that `journal` has kept.
-    pub(crate) fn recover(&mut self, journal: &mut impl Journal) -> Result<(), PersistError> {
-        let latest = match journal.recover(&mut self.streams)? {
-            Recovered::Whole { latest } => latest,
-            Recovered::Lost => {
-                self.floor = clock::now().millis();
-                self.floor
-            }
         };
-        self.clock.not_before(latest);
-        self.desks.iter_mut().for_each(|desk| *desk = Desk::new(latest));
-        let generation = self.streams.generation();
-        for slot in 0..self.streams.slots() {
-            let Some(stream) = self.streams.get(slot) else { continue };
-            self.catalog.enter(slot, stream.identity(), generation);
-            self.catalog.set_live(slot, stream.ended().is_none(), generation);
-        }
-        self.show_streams();
-        Ok(())
+        (0..shard.streams().slots()).for_each(|slot| shard.enter(slot));
+        shard.show();
+        let (streams, took) = (shard.streams().len(), began.elapsed());
+        let epoch = shard.core.membership().map_or(0, |membership| membership.epoch().get());
+        tracing::info!(shard = %index, incarnation = %shard.core.incarnation(), epoch, streams, ?took, "shard recovered");
+        Ok(shard)
     }
 
     /// Serves events until [`Event::Stop`], or until nobody can send any more.
-    pub(crate) fn run(mut self, journal: &mut impl Journal, mut events: mpsc::Receiver<Event>) {
+    pub(crate) fn run(mut self, mut events: mpsc::Receiver<Event>) {
         let mut next = events.blocking_recv();
         while let Some(event) = next {
             let after = match event {
-                Event::Request(first) => self.requests(first, journal, &mut events),
+                Event::Request(first) => self.requests(first, &mut events),
                 Event::Stop { reply } => {
-                    let _asker_gone = reply.send(journal.close(&self.streams, self.clock.latest()));
+                    let _asker_gone = reply.send(self.close());
                     return;
                 }
                 event => {
-                    self.serve(event, journal, clock::now());
+                    self.serve(event, clock::now());
                     None
                 }
             };
             self.metrics.mailbox.set(i64::try_from(events.len()).unwrap_or(i64::MAX));
-            next = after.or_else(|| events.blocking_recv());
+            next = after.or_else(|| self.next(&mut events));
+        }
+    }
+
+    /// The next event; while none waits, goes on with what can be done bit by bit.
+    fn next(&mut self, events: &mut mpsc::Receiver<Event>) -> Option<Event> {
+        loop {
+            match events.try_recv() {
+                Ok(event) => return Some(event),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) if self.keep_on() => {}
+                Err(mpsc::error::TryRecvError::Empty) => return events.blocking_recv(),
+            }
         }
     }
 
     /// Counts the requests that wait, commits, answers. Gives back the event that ended the group.
-    fn requests(
-        &mut self,
-        first: Admitted,
-        journal: &mut impl Journal,
-        events: &mut mpsc::Receiver<Event>,
-    ) -> Option<Event> {
+    fn requests(&mut self, first: Admitted, events: &mut mpsc::Receiver<Event>) -> Option<Event> {
         let (now, begun) = (clock::now(), Instant::now());
+        let able = self.persist.is_able();
         let mut counted = Vec::new();
         let (mut bytes, mut next) = (0, Ok(Event::Request(first)));
         while let Ok(Event::Request(request)) = next {
             bytes += request.bytes.len();
-            counted.extend(self.request(request, journal, now));
+            counted.extend(self.request(request, able, now));
             next = if bytes < GROUP_BYTES_MAX { events.try_recv() } else { Err(mpsc::error::TryRecvError::Empty) };
         }
-        let receipt = commit(journal);
+        self.keep_a_piece();
+        let receipt = if able { self.persist.commit() } else { None };
         for Counted { reply, answer, reservation } in counted {
             drop(reservation);
-            let _sender_gone = reply.send(Ok(Answered::new(&receipt, answer)));
+            let receipt = receipt.as_ref().ok_or(Unserved::Unwritable);
+            let answered = receipt.and_then(|receipt| Ok(Answered::new(receipt, answer?)));
+            let _sender_gone = reply.send(answered);
         }
         self.metrics.apply.observe(begun.elapsed().as_secs_f64());
+        self.end_checkpoint();
         next.ok()
     }
 
-    /// Counts one request, if the fence lets it through.
-    fn request(&mut self, request: Admitted, journal: &mut impl Journal, now: UnixNanos) -> Option<Counted> {
+    /// Counts one request, if it may be.
+    fn request(&mut self, request: Admitted, able: bool, now: UnixNanos) -> Option<Counted> {
         let Admitted { bytes, theirs, reply, reservation } = request;
-        match fence(&self.membership, theirs) {
-            Verdict::Go => {}
-            Verdict::Adopt(newer) => {
-                let (from, to) = (self.membership.epoch(), newer.epoch());
-                tracing::info!(shard = %self.index, %from, %to, "worker adopts a newer membership of as many shards");
-                self.membership = newer;
-            }
-            Verdict::Refuse(fenced) => {
-                let _sender_gone = reply.send(Err(fenced));
-                return None;
-            }
+        let admitted = if able { self.pass_the_fence(theirs.as_ref()) } else { Err(Unserved::Unwritable) };
+        if let Err(unserved) = admitted {
+            let _sender_gone = reply.send(Err(unserved));
+            return None;
         }
-        Some(Counted { reply, answer: self.count(&bytes, journal, now), reservation })
+        Some(Counted { reply, answer: self.count(&bytes, now), reservation })
     }
 
-    fn show_streams(&self) {
+    fn pass_the_fence(&mut self, theirs: Option<&Membership>) -> Result<(), Unserved> {
+        match self.core.fence(theirs) {
+            Verdict::Go => {}
+            Verdict::Adopt(newer) => self.hear(&newer, Source::Peer),
+            Verdict::Refuse(fenced) => return Err(Unserved::Fenced(Box::new(fenced))),
+        }
+        if self.core.has_room_to_park() { Ok(()) } else { Err(Unserved::NoRoomToPark) }
+    }
+
+    fn streams(&self) -> &Streams {
+        self.core.streams()
+    }
+
+    /// Slots that changed hands otherwise than by a point that was counted.
+    fn follow_slots(&mut self) {
+        let generation = self.streams().generation();
+        for change in self.core.take_slot_changes() {
+            match change {
+                SlotChange::Entered(slot) => self.enter(slot),
+                SlotChange::Left(slot) => self.catalog.leave(slot, generation),
+            }
+        }
+    }
+
+    fn enter(&mut self, slot: u32) {
+        let Some(stream) = self.core.streams().get(slot) else { return };
+        let generation = self.core.streams().generation();
+        self.catalog.enter(slot, stream.identity(), generation);
+        self.catalog.set_live(slot, stream.ended().is_none(), generation);
+    }
+
+    fn show(&mut self) {
         let count = self.catalog.count();
         self.metrics.live.set(i64::from(count.live));
         self.metrics.idle.set(i64::from(count.ended));
+        self.metrics.handoff.show(&self.core.report(), self.core.is_moving());
     }
 
     fn is_alone(&self) -> bool {
-        self.membership.shards() == ShardCount::ONE
+        self.core.membership().is_none_or(|mine| mine.shards() == ShardCount::ONE && mine.phase() == Phase::Stable)
     }
-}
 
-/// Makes what was changed durable.
-///
-/// # Panics
-///
-/// Where the journal can not: see the module's documentation.
-fn commit(journal: &mut impl Journal) -> Receipt {
-    match journal.commit() {
-        Ok(receipt) => receipt,
-        Err(error) => panic!("the journal failed: {}", shardset_process::logging::chain(&error)),
+    fn close(self) -> Result<(), CommitError> {
+        self.persist.close()
     }
 }

@@ -57,7 +57,8 @@ impl Stamp {
     const HAPPENED: u32 = 1 << 30;
     const OFFERED: u32 = 1 << 29;
     const ZERO_AT_START: u32 = 1 << 28;
-    const GENERATION: u32 = Self::ZERO_AT_START - 1;
+    const EARLIER_OFFER: u32 = 1 << 27;
+    const GENERATION: u32 = Self::EARLIER_OFFER - 1;
 
     pub(crate) const fn at(generation: u32) -> Self {
         Self(generation & Self::GENERATION | Self::HAPPENED)
@@ -67,7 +68,7 @@ impl Stamp {
         if self.0 & Self::HAPPENED == 0 { None } else { Some(self.0 & Self::GENERATION) }
     }
 
-    /// What it was offered with, where a destination may have been told although none said so.
+    /// What it was first offered with, where no destination has said that it was told.
     pub(crate) const fn offer(self) -> Option<Offer> {
         if self.0 & Self::OFFERED == 0 || self.is_told() {
             return None;
@@ -81,10 +82,11 @@ impl Stamp {
         }
     }
 
-    /// The same, offered as it was in an earlier life.
+    /// The same, offered as it was in an earlier life: what came of it is not known.
     pub(crate) const fn with_offer(mut self, offer: Option<Offer>) -> Self {
         if let Some(offer) = offer {
             self.offer_with(offer);
+            self.0 |= Self::EARLIER_OFFER;
         }
         self
     }
@@ -109,7 +111,8 @@ impl Stamp {
     }
 }
 
-/// How a stream's first value was offered to a destination. What came of it may be unknown: the worker may have died.
+/// How a stream's first value was offered to a destination. What came of it is unknown where the worker died, or where the
+/// stream moved, before it was told so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Offer {
     /// Whether a zero stood before it, at the stream's start. It may be offered again, there and nowhere else: at a backend
@@ -193,6 +196,12 @@ impl Record {
         self.born.offer_with(offer);
     }
 
+    /// The same, in an earlier life.
+    pub(crate) fn offer_earlier(&mut self, time: UnixMillis, offer: Offer) {
+        self.told = self.told.max(time);
+        self.born = self.born.with_offer(Some(offer));
+    }
+
     fn arrive(&mut self, now: UnixNanos, generation: u32) {
         self.counted_at = now;
         self.changed = generation;
@@ -255,9 +264,15 @@ impl<'a> Stream<'a> {
         self.record.born.generation().unwrap_or(0)
     }
 
-    /// How its first value was offered, where no destination has said yet that it was told.
-    pub const fn offer(self) -> Option<Offer> {
-        self.record.born.offer()
+    /// How its first value was offered in an earlier life of the stream that did not learn what came of it.
+    pub const fn earlier_offer(self) -> Option<Offer> {
+        let born = self.record.born;
+        if born.0 & Stamp::EARLIER_OFFER == 0 { None } else { born.offer() }
+    }
+
+    /// Whether its first value was neither told to any destination nor offered to one.
+    pub const fn is_unheard_of(self) -> bool {
+        !self.record.born.is_told() && self.record.born.offer().is_none()
     }
 
     /// Whether another shard has the stream, and this one only keeps what it sent.

@@ -100,6 +100,11 @@ impl Streams {
         apply::apply(self, point, identity, now)
     }
 
+    /// Takes no more than so many streams from now on; those that are here stay.
+    pub fn limit(&mut self, max_streams: u32) {
+        self.settings.max_streams = max_streams;
+    }
+
     /// The identity that `make` gives, its context shared with the streams that are here.
     pub fn identify(&mut self, make: impl FnOnce(&mut Contexts) -> Identity) -> Identity {
         make(&mut self.contexts)

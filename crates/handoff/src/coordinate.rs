@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | nothing is published, no worker knows of a membership | the first one is published |
 //! | a worker knows of a later membership than is published (a restored backup) | that one is published |
-//! | a worker is behind what is published, or does not know of a new life of another's disk | it is told |
+//! | a worker is behind what is published, does not know of a new life of another's disk, or has streams to send and may not know whereto | it is told |
 //! | streams move, and everyone has sent and received everything | the move's end is published |
 //! | nothing moves, workers run that are no members | they are stopped, once all members know that nothing moves |
 //! | another number of shards or another routing key is wished | when everyone is done with what was before and all new workers run and are empty, the change is published |
@@ -149,10 +149,10 @@ fn must_be_told(seen: &Observed<'_>, published: &Membership, report: &Report) ->
     match &report.membership {
         // A worker that waits to be added is told when it is.
         None => is_member,
-        Some(known) if known.epoch() == published.epoch() && known.phase() == published.phase() => report
-            .sending
-            .iter()
-            .any(|sending| sending.receiver.is_some() && !is_present(seen, sending.to, sending.receiver)),
+        // Whoever took the membership from a gateway knows of no other worker; after a restart nobody does.
+        Some(known) if known.epoch() == published.epoch() && known.phase() == published.phase() => {
+            report.sending.iter().any(|sending| !sending.completed || !is_present(seen, sending.to, sending.receiver))
+        }
         Some(_) => true,
     }
 }

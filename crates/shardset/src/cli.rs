@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shardset_process::logging;
 
-use crate::{load, local};
+use crate::args::{Configured, configured};
+use crate::{gateway, load, local, scale, status, worker};
 
 /// Counters that arrive as OTLP deltas become right cumulative series in Prometheus.
 #[derive(Debug, Parser)]
@@ -21,6 +22,14 @@ struct Cli {
 enum Verb {
     /// Run gateway and workers in one process on this machine.
     Local(Box<local::LocalArgs>),
+    /// Run one worker in a process of its own.
+    Worker(Box<worker::WorkerArgs>),
+    /// Run one gateway in a process of its own.
+    Gateway(Box<gateway::GatewayArgs>),
+    /// Change the number of shards while points come in.
+    Scale(Box<scale::ScaleArgs>),
+    /// Show shards, streams, epoch, phase and progress.
+    Status(Box<status::StatusArgs>),
     /// Send the metrics of a made-up fleet, and check that what was accepted is what the backend shows.
     Load(Box<load::LoadArgs>),
 }
@@ -46,16 +55,27 @@ enum LogFormat {
 /// Runs the verb that the command line names.
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().verb {
-        Verb::Local(args) => args.with_config_file(std::env::args_os().skip(2)).and_then(|args| {
-            start_logs(&args.logs)?;
-            on_runtime(local::run(args))
-        }),
+        Verb::Local(args) => serve(*args, local::run),
+        Verb::Worker(args) => serve(*args, worker::run),
+        Verb::Gateway(args) => serve(*args, gateway::run),
+        Verb::Scale(args) => start_logs(&args.logs).and_then(|()| on_runtime(scale::run(*args))),
+        Verb::Status(args) => on_runtime(status::run(*args)),
         Verb::Load(args) => on_runtime(load::run(*args)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
     }
+}
+
+/// Runs a verb whose settings may stand in a file, with logs.
+fn serve<A: Configured, F>(args: A, run: impl FnOnce(A) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let args = configured(args, std::env::args_os().skip(2))?;
+    start_logs(&args.process().logs)?;
+    on_runtime(run(args))
 }
 
 fn start_logs(args: &LogArgs) -> anyhow::Result<()> {

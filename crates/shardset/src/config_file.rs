@@ -13,7 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use crate::local::RemoteWriteTable;
+use crate::destinations::RemoteWriteTable;
 
 /// What a configuration file says.
 #[derive(Debug, Default)]

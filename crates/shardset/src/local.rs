@@ -1,30 +1,38 @@
-//! `shardset local`: gateway and workers in one process, talking real gRPC on loopback.
+//! `shardset local`: gateway, workers and the coordinator in one process, talking real gRPC on loopback.
 //!
-//! The same parts as on a cluster, under a fixed membership. They start from the end of the street (workers first) and
-//! stop from its beginning, so nothing is taken that could not go on.
+//! The same parts as on a cluster. They start from the end of the street (workers first) and stop from its beginning, so nothing
+//! is taken that could not go on.
 
 mod args;
 mod banner;
-mod destinations;
-mod remote_write;
-mod settings;
+mod cluster;
+mod coordinate;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
+use shardset_coordinator::{Cluster, Coordinator};
 use shardset_gateway::pipeline::{Gateway, Metrics as GatewayMetrics, Setup as GatewaySetup};
-use shardset_membership::{Published, Record, WorkerAt};
-use shardset_model::{Epoch, Membership, ShardCount, ShardIndex};
+use shardset_handoff::{Wish, members};
+use shardset_membership::{Published, Record};
+use shardset_model::ShardCount;
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
-use shardset_worker::persist::Volatile;
-use shardset_worker::{ExportTo, Metrics as WorkerMetrics, Process, Setup as WorkerSetup, Worker, scrape};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use shardset_worker::scrape::{self, Sources};
+use shardset_worker::{Metrics as WorkerMetrics, Process};
+use tokio::sync::{Mutex, watch};
 
 pub(crate) use args::LocalArgs;
 use banner::Banner;
-pub(crate) use remote_write::RemoteWriteTable;
+use cluster::LocalCluster;
+use coordinate::{Desk, Working, coordinate};
+
+use crate::destinations;
+use crate::status::View;
+
+/// How many workers there are where nobody ever said.
+const WORKERS: u32 = 3;
 
 /// Runs until a signal or a failure.
 pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
@@ -32,26 +40,35 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let scrape_listener = admin::listen(args.scrape, "--scrape").await?;
     let mut registry = Registry::default();
-    let destinations = destinations::build(&args.destinations, &mut registry)?;
+    let exports = destinations::build(&args.count.destinations, &mut registry)?;
     let (worker_metrics, gateway_metrics) =
         (WorkerMetrics::register(&mut registry), GatewayMetrics::register(&mut registry));
     let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics: worker_metrics };
     let served = Served { admin: admin_listener.local_addr()?, scrape: scrape_listener.local_addr()? };
+    std::fs::create_dir_all(&args.count.data_dir)
+        .with_context(|| format!("can not make the data directory {}", args.count.data_dir.display()))?;
 
-    let shards = ShardCount::new(args.workers).context("--workers is out of range")?;
-    let (key, before) = (args.routing_key.clone(), args.routing_key.clone());
-    let membership = Membership::stable(Epoch::FIRST, shards).routed_by(key, before);
-    let workers = start_workers(&args, &membership, &destinations, &process).await?;
-    let gateway = start_gateway(&args, membership, &workers, &gateway_metrics, &process).await?;
-    let side = serve_side(Admin::new(registry, process.readiness.clone()), admin_listener, scrape_listener, &workers);
-    Banner { addresses: gateway.addresses(), served, args: &args }.print();
+    let (records, published) = watch::channel(None);
+    let sources = Sources::default();
+    let mut cluster = LocalCluster::new(args.clone(), exports, process.clone(), sources.clone(), records);
+    let wish = start_workers(&args, &mut cluster).await?;
+    let workers = cluster.running();
+    let working: Working = Arc::new(Mutex::new(Some(Coordinator::new(cluster, wish.clone()))));
+    let desk = start_coordinator(Arc::clone(&working), wish, &process.tasks);
+    let gateway = start_gateway(&args, published, &gateway_metrics, &process).await?;
+    let side = Tasks::default();
+    let admin = Admin::new(registry, process.readiness.clone()).router().merge(desk.router());
+    side.spawn("admin", admin::serve(admin, admin_listener, side.stop()));
+    side.spawn("scrape", admin::serve(scrape::router(sources), scrape_listener, side.stop()));
+    Banner { addresses: gateway.addresses(), served, workers, args: &args }.print();
 
     tokio::select! {
         signal = signals::stop_asked() => tracing::info!(signal = signal.context("can not wait for signals")?, "stopping"),
         () = process.tasks.stop().cancelled_owned() => {}
         () = side.stop().cancelled_owned() => {}
     }
-    stop(gateway, workers, &process.tasks, &side).await
+    gateway.stop().await;
+    stop(working, &process.tasks, &side).await
 }
 
 /// Where the side entrances are.
@@ -61,61 +78,50 @@ struct Served {
     scrape: SocketAddr,
 }
 
-async fn start_workers(
-    args: &LocalArgs,
-    membership: &Membership,
-    destinations: &[ExportTo],
-    process: &Process,
-) -> anyhow::Result<Vec<Worker>> {
-    let settings = settings::of_worker(args)?;
-    let mut workers = Vec::new();
-    for shard in membership.shards().shards() {
-        let settings = settings.clone();
-        let journal = journal(args, shard)?;
-        let setup =
-            WorkerSetup { settings, shard, membership: membership.clone(), destinations: destinations.to_vec() };
-        workers.push(Worker::start(setup, journal, process).await?);
+/// Starts the workers that are members, or as many as are wished where there is no membership yet. Tells what is wished.
+async fn start_workers(args: &LocalArgs, cluster: &mut LocalCluster) -> anyhow::Result<Wish> {
+    let published = cluster.read()?.map(|record: Record| record.membership().clone());
+    let before = published.as_ref().map(|membership| membership.shards().get());
+    let shards = ShardCount::new(args.workers.or(before).unwrap_or(WORKERS)).context("--workers is out of range")?;
+    let routing = args.routing_key.clone().or_else(|| published.as_ref().map(|published| published.routing().clone()));
+    let members =
+        published.as_ref().and_then(|membership| ShardCount::new(u32::try_from(members(membership).len()).ok()?));
+    cluster.run(members.unwrap_or(shards)).await?;
+    if let Some(membership) = published {
+        cluster.publish_addresses(membership)?;
     }
-    Ok(workers)
+    Ok(Wish { shards, routing: routing.unwrap_or_default() })
 }
 
-fn journal(args: &LocalArgs, shard: ShardIndex) -> anyhow::Result<Volatile> {
-    Ok(Volatile::open(&args.data_dir, shard)?)
+fn start_coordinator(working: Working, wish: Wish, tasks: &Tasks) -> Desk {
+    let (wish, wishes) = watch::channel(wish);
+    let (view, seen) = watch::channel(View::default());
+    tasks.spawn("coordinator", coordinate(working, wishes, view, tasks.stop()));
+    Desk::new(wish, seen)
 }
 
 async fn start_gateway(
     args: &LocalArgs,
-    membership: Membership,
-    workers: &[Worker],
+    records: watch::Receiver<Option<Arc<Record>>>,
     metrics: &GatewayMetrics,
     process: &Process,
 ) -> anyhow::Result<Gateway> {
-    let at = |(shard, worker): (u32, &Worker)| WorkerAt { shard, address: worker.address().into(), uid: None };
-    let record = Record::new(membership, (0..).zip(workers).map(at).collect())?;
     let setup = GatewaySetup {
-        receive: settings::of_receiver(args),
+        receive: args.receive.settings(),
         deliver: Default::default(),
-        membership: Published::constant(record),
+        membership: Published { from: "the workers of this process".to_owned(), records },
     };
     Ok(Gateway::start(setup, metrics, &process.tasks, &process.readiness).await?)
 }
 
-/// Admin and scrape: they outlive the street, so that a stop can be watched.
-fn serve_side(admin: Admin, admin_listener: TcpListener, scrape_listener: TcpListener, workers: &[Worker]) -> Tasks {
-    let tasks = Tasks::default();
-    tasks.spawn("admin", admin.serve(admin_listener, tasks.stop()));
-    let series = scrape::router(workers.iter().map(Worker::scrape_source).collect());
-    tasks.spawn("scrape", admin::serve(series, scrape_listener, tasks.stop()));
-    tasks
-}
-
-async fn stop(gateway: Gateway, workers: Vec<Worker>, street: &Tasks, side: &Tasks) -> anyhow::Result<()> {
-    gateway.stop().await;
-    let mut stopping: JoinSet<_> = workers.into_iter().map(Worker::stop).collect();
-    let mut outcome = Ok(());
-    while let Some(stopped) = stopping.join_next().await {
-        outcome = outcome.and(stopped?.map_err(anyhow::Error::from));
-    }
+/// No more changes, then the workers keep their state, then everything else ends.
+async fn stop(working: Working, street: &Tasks, side: &Tasks) -> anyhow::Result<()> {
+    let coordinator = working.lock().await.take();
+    let outcome = match coordinator {
+        Some(coordinator) => coordinator.into_cluster().stop_all().await,
+        None => Ok(()),
+    };
+    street.stop().cancel();
     let failed = street.finished().await;
     side.stop().cancel();
     side.finished().await?;

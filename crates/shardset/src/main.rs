@@ -2,11 +2,19 @@
 //!
 //! Parses, dispatches, reports. What a verb does stands in the module of its name.
 
+mod admin_client;
+mod args;
 mod cli;
 mod config_file;
+mod destinations;
+mod gateway;
 mod load;
 mod local;
 mod memory;
+mod scale;
+mod state;
+mod status;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -29,7 +29,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shardset-process", &["model"]),
     ("shardset-membership", &["model", "process"]),
     ("shardset-gateway", &["membership", "model", "otlp", "placement", "process", "wire"]),
-    ("shardset-worker", &["accumulate", "model", "otlp", "placement", "process", "remote-write", "wire"]),
+    (
+        "shardset-worker",
+        &["accumulate", "handoff", "journal", "model", "otlp", "placement", "process", "remote-write", "wire"],
+    ),
     ("shardset-load", &["model", "wire"]),
     (
         "shardset",

@@ -9,7 +9,8 @@ use crate::Finding;
 use crate::source::{Source, is_for_tests, item_attrs};
 
 /// Folders of the pure crates.
-pub const PURE: &[&str] = &["crates/model/", "crates/otlp/", "crates/placement/", "crates/accumulate/", "crates/handoff/"];
+pub const PURE: &[&str] =
+    &["crates/model/", "crates/otlp/", "crates/placement/", "crates/accumulate/", "crates/handoff/"];
 
 const FORBIDDEN: &[(&str, &str)] = &[
     ("std::time::Instant", "time is an argument"),

@@ -22,11 +22,6 @@ impl TickClock {
         Self { interval_nanos: nanos.max(1_000_000), latest: floor }
     }
 
-    /// Hands out no time at or before `floor` from here on.
-    pub(crate) fn not_before(&mut self, floor: UnixMillis) {
-        self.latest = self.latest.max(floor);
-    }
-
     /// The newest tick at `now`: as before until the next one is due.
     pub(crate) fn current(&mut self, now: UnixNanos) -> UnixMillis {
         let aligned = UnixNanos(now.0 - now.0 % self.interval_nanos).millis();
@@ -52,6 +47,7 @@ impl TickClock {
     }
 
     /// The newest time handed out.
+    #[cfg(test)]
     pub(crate) fn latest(&self) -> UnixMillis {
         self.latest
     }

@@ -7,6 +7,7 @@
 //! | the stream | is told |
 //! | --- | --- |
 //! | born after `done`, and never falls | as 0, before its value |
+//! | the same, offered in an earlier life | as 0 at its start, if that was what was offered: a backend that has it loses nothing; one that has a later value must see no 0 after it |
 //! | changed after `done` | its total at the tick |
 //! | unchanged and live | its total again, every `heartbeat` |
 //! | ended after `done` | the staleness marker at the tick; its total right before it where that is owed too |
@@ -15,6 +16,7 @@
 //!
 //! Pure.
 
+use shardset_accumulate::Offer;
 use shardset_model::{UnixMillis, UnixNanos};
 use shardset_remote_write::Moment;
 
@@ -35,6 +37,8 @@ pub(crate) struct Life {
     pub(crate) stamp: Stamp,
     /// The newest time it was told at, to whichever destination.
     pub(crate) told: Option<UnixMillis>,
+    /// How its first value was offered in an earlier life which did not learn what came of it.
+    pub(crate) earlier_offer: Option<Offer>,
 }
 
 /// How the times of a stream's samples are chosen.
@@ -60,8 +64,6 @@ pub(crate) struct Owed {
     pub(crate) time: UnixMillis,
     /// Whether unchanged streams of this slot are repeated in this pass.
     pub(crate) heartbeat: bool,
-    /// No zero may be told at or before this time: an earlier life of this shard may have told newer samples.
-    pub(crate) floor: UnixMillis,
 }
 
 /// Puts what is owed of a stream into `moments`, in the order of time.
@@ -78,7 +80,7 @@ pub(crate) fn owed(life: &Life, pass: &Owed, moments: &mut Vec<Moment>) {
             let time = tick(life, pass);
             let value = if ends { time.minus_millis(1) } else { time };
             if !ended_before && (changed || (pass.heartbeat && !ends)) {
-                let zero = zero.filter(|_| life.born > pass.done).map(|start| zero_time(start, value, life, pass));
+                let zero = zero.filter(|_| life.born > pass.done).and_then(|start| zero_time(start, value, life));
                 moments.extend(zero.map(Moment::zero));
                 moments.push(Moment::value(value));
             }
@@ -102,14 +104,18 @@ fn tick(life: &Life, pass: &Owed) -> UnixMillis {
 }
 
 /// When the total was 0: at its start, unless that is too long ago or not after what was told before.
-fn zero_time(start: UnixNanos, value: UnixMillis, life: &Life, pass: &Owed) -> UnixMillis {
+fn zero_time(start: UnixNanos, value: UnixMillis, life: &Life) -> Option<UnixMillis> {
+    if let Some(offer) = life.earlier_offer {
+        return Some(start.millis()).filter(|start| offer.zero_at_start && *start < value);
+    }
     let wished = start.millis().max(value.minus_millis(ZERO_BACK_MILLIS));
-    let after = life.told.map_or(pass.floor, |told| told.max(pass.floor));
-    if wished > after && wished < value { wished } else { value.minus_millis(1) }
+    let is_after_told = life.told.is_none_or(|told| wished > told);
+    Some(if is_after_told && wished < value { wished } else { value.minus_millis(1) })
 }
 
 #[cfg(test)]
 mod tests {
+    use shardset_accumulate::Offer;
     use shardset_model::{UnixMillis, UnixNanos};
     use shardset_remote_write::Moment;
 
@@ -120,7 +126,7 @@ mod tests {
 
     /// A counter that began at `START`, told to nobody yet.
     fn counter(born: u32, changed: u32, ended: Option<u32>) -> Life {
-        Life { born, changed, ended, stamp: Stamp::Tick { zero: Some(START) }, told: None }
+        Life { born, changed, ended, stamp: Stamp::Tick { zero: Some(START) }, told: None, earlier_offer: None }
     }
 
     fn up_down(born: u32, changed: u32) -> Life {
@@ -133,7 +139,7 @@ mod tests {
 
     /// A pass that began in generation 9, to a destination that has been told up to 5.
     fn pass() -> Owed {
-        Owed { done: 5, upto: 9, time: T, heartbeat: false, floor: UnixMillis(0) }
+        Owed { done: 5, upto: 9, time: T, heartbeat: false }
     }
 
     fn told(life: &Life, pass: &Owed) -> Vec<Moment> {
@@ -175,12 +181,23 @@ mod tests {
         let new = counter(6, 6, None);
         let late = Owed { time: UnixMillis(10_000_000), ..pass() };
         assert_eq!(told(&new, &late)[0], Moment::zero(UnixMillis(9_700_000)));
-        let restarted = Owed { floor: UnixMillis(950_000), ..pass() };
-        assert_eq!(told(&new, &restarted)[0], Moment::zero(T.minus_millis(1)));
         let known = Life { told: Some(UnixMillis(900_000)), ..new };
         assert_eq!(told(&known, &pass())[0], Moment::zero(T.minus_millis(1)));
         let from_the_future = Life { stamp: Stamp::Tick { zero: Some(UnixNanos(2_000_000_000_000)) }, ..new };
         assert_eq!(told(&from_the_future, &pass())[0], Moment::zero(T.minus_millis(1)));
+    }
+
+    #[test]
+    fn a_zero_that_may_have_been_told_is_told_again_as_it_was_or_not_at_all() {
+        let offered = |zero_at_start| Life {
+            told: Some(UnixMillis(950_000)),
+            earlier_offer: Some(Offer { zero_at_start }),
+            ..counter(6, 6, None)
+        };
+        assert_eq!(told(&offered(true), &pass()), [Moment::zero(START.millis()), Moment::value(T)]);
+        assert_eq!(told(&offered(false), &pass()), [Moment::value(T)]);
+        let late = Owed { time: UnixMillis(10_000_000), ..pass() };
+        assert_eq!(told(&offered(true), &late)[0], Moment::zero(START.millis()), "however long ago it was");
     }
 
     #[test]

@@ -11,15 +11,17 @@
 //! streams of it that were refused, as they are then.
 //!
 //! What a piece told is noted when it is delivered, not when it is made: a stop before that leaves the stream untold, and
-//! its zero and its end are owed again after the next start. Whom a stream was told to is not kept: after a restart, a
-//! destination that was away gets the totals of streams which another one was told, without their zeros.
+//! its zero and its end are owed again after the next start. A first value is noted before it goes out as well (`first`):
+//! whether a worker that died had told it is not known, and a zero after it would read as a reset. Whom a stream was told to is
+//! not kept: after a restart, a destination that was away gets the totals of streams which another one was told, without
+//! their zeros. Streams that another shard has now are told by that one alone.
 //!
 //! Resources are told by every shard that has streams of them, since no shard knows of the others': all at the same ticks,
 //! hence as the same samples. That one has ended is told only by the one shard of a set that has one.
 
-use shardset_accumulate::{Stream, Streams};
+use shardset_accumulate::{Offer, Stream, Streams};
 use shardset_model::{Exemplar, UnixMillis, UnixNanos, Value};
-use shardset_remote_write::{Announcements, Batch, Moment, Sample};
+use shardset_remote_write::{Announcements, Batch, Form, Moment, Sample};
 
 use super::TickClock;
 use super::moments::{Life, Owed, Stamp, owed};
@@ -77,8 +79,6 @@ pub(crate) struct View<'a> {
     pub(crate) looks_max: u32,
     /// Every how many ticks an unchanged stream is repeated.
     pub(crate) heartbeat_ticks: u64,
-    /// See [`Owed::floor`].
-    pub(crate) floor: UnixMillis,
     /// Whether this is the only shard: only then has a resource ended when no stream of it is live here.
     pub(crate) alone: bool,
 }
@@ -87,6 +87,11 @@ impl Desk {
     /// A destination that nothing was told in this life of the shard, and nothing after `last` in an earlier one.
     pub(crate) fn new(last: UnixMillis) -> Self {
         Self { done: 0, last, last_tick: 0, announced: Announcements::new(), open: None }
+    }
+
+    /// The newest time that it has been told, or is being told.
+    pub(crate) fn last(&self) -> UnixMillis {
+        self.last
     }
 
     /// Begins a pass that tells what happened up to generation `upto`.
@@ -105,7 +110,7 @@ impl Desk {
         let Some(pass) = &self.open else { return };
         for &telling in told {
             // The slot may have changed hands while the piece was under way.
-            if streams.get(telling.slot).is_some_and(|stream| stream.born() <= pass.upto) {
+            if streams.get(telling.slot).is_some_and(|stream| stream.born() <= pass.upto && !stream.is_away()) {
                 streams.mark_told(telling.slot, telling.time);
                 noted(telling);
             }
@@ -176,7 +181,7 @@ impl Desk {
 
     /// Puts into the piece what the pass owes of one stream.
     fn tell(&self, slot: u32, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk, moments: &mut Vec<Moment>) {
-        let Some(stream) = view.streams.get(slot) else { return };
+        let Some(stream) = view.streams.get(slot).filter(|stream| !stream.is_away()) else { return };
         owed(&Life::of(stream), &self.owed(pass, slot, view), moments);
         let Some(newest) = moments.last() else { return };
         let Some((family, labels)) = view.catalog.told(slot, stream.identity()) else { return };
@@ -184,7 +189,7 @@ impl Desk {
         let sample = Sample { value: stream.value(), moments, exemplars: &exemplars };
         let series = chunk.batch.series();
         match chunk.batch.append(family, labels, &sample) {
-            Ok(()) => chunk.told.push(Telling { slot, time: newest.time, series }),
+            Ok(()) => chunk.told.push(Telling { slot, time: newest.time, series, first: first(stream, moments) }),
             Err(reason) => view.metrics.not_encodable(reason.reason()),
         }
     }
@@ -200,7 +205,7 @@ impl Desk {
                 continue;
             }
             let (born, stamp) = (resource.born, Stamp::Tick { zero: None });
-            let life = Life { born, changed: born, ended: resource.gone, stamp, told: None };
+            let life = Life { born, changed: born, ended: resource.gone, stamp, told: None, earlier_offer: None };
             owed(&life, &self.owed(pass, id, view), &mut moments);
             let sample = Sample { value: Value::Int(1), moments: &moments, exemplars: &[] };
             if let Err(reason) = batch.append(family, &resource.labels, &sample) {
@@ -225,8 +230,14 @@ impl Desk {
     fn owed(&self, pass: &Pass, position: u32, view: &View<'_>) -> Owed {
         let since_beat = (pass.tick + u64::from(position)) % view.heartbeat_ticks;
         let heartbeat = since_beat < pass.elapsed;
-        Owed { done: self.done, upto: pass.upto, time: pass.time, heartbeat, floor: view.floor }
+        Owed { done: self.done, upto: pass.upto, time: pass.time, heartbeat }
     }
+}
+
+/// What must be kept before a stream's first value goes out with a zero.
+fn first(stream: Stream<'_>, moments: &[Moment]) -> Option<Offer> {
+    let zero = moments.first().filter(|first| first.form == Form::Zero && stream.is_unheard_of())?;
+    Some(Offer { zero_at_start: zero.time == stream.start().millis() })
 }
 
 impl Life {
@@ -236,7 +247,7 @@ impl Life {
             None => Stamp::Tick { zero: stream.kind().is_monotonic().then(|| stream.start()) },
         };
         let (born, changed, ended) = (stream.born(), stream.changed(), stream.ended());
-        Self { born, changed, ended, stamp, told: stream.told() }
+        Self { born, changed, ended, stamp, told: stream.told(), earlier_offer: stream.earlier_offer() }
     }
 }
 

@@ -5,29 +5,39 @@
 
 use std::sync::Arc;
 
-use shardset_accumulate::{Applied, Contexts, Effect, Gathered, Group, Outcome, Streams};
+use shardset_accumulate::{Applied, Contexts, Effect, Gathered, Group, Outcome};
+use shardset_handoff::{Shard as Core, Taken};
+use shardset_journal::Storage;
 use shardset_model::{Identity, Point, Refusal, UnixNanos};
 use shardset_otlp::read::{AttributesAt, ContextRef, PointRef, Scratch, Visitor, read, read_metrics};
 use shardset_wire::ExportAnswer;
 
 use super::refusals::Refusals;
-use super::{Catalog, Shard};
+use super::{Catalog, Shard, Unserved};
 use crate::metrics::Tally;
-use crate::persist::Journal;
 
-impl Shard {
+impl<S: Storage> Shard<S> {
     /// Counts every point of `request`, which was checked, and appends what changed to the journal.
-    pub(super) fn count(&mut self, request: &[u8], journal: &mut impl Journal, now: UnixNanos) -> ExportAnswer {
-        let Self { streams, catalog, scratch, group, metrics, .. } = self;
+    ///
+    /// # Errors
+    ///
+    /// Some of its points are another shard's. The others are counted; the sender knows of none.
+    pub(super) fn count(&mut self, request: &[u8], now: UnixNanos) -> Result<ExportAnswer, Unserved> {
+        let Self { core, persist, catalog, scratch, group, metrics, .. } = self;
         let (tally, refusals) = (Tally::default(), Refusals::default());
-        let (missed, changes) = (Vec::new(), journal.changes());
-        let mut count = Count { request, streams, catalog, group, tally, refusals, missed, changes, now };
+        let (missed, changes) = (Vec::new(), persist.changes());
+        let mut count = Count { request, core, catalog, group, tally, refusals, missed, changes, now };
         read_metrics(request, scratch, &mut count).expect(CHECKED);
         count.group();
         count.missed(scratch);
         let Count { tally, refusals, .. } = count;
         metrics.add(&tally);
-        refusals.into_answer()
+        self.follow_slots();
+        if tally.foreign > 0 {
+            tracing::error!(points = tally.foreign, "points of streams that another shard owns were sent here");
+            return Err(Unserved::Foreign);
+        }
+        Ok(refusals.into_answer())
     }
 }
 
@@ -36,7 +46,7 @@ const CHECKED: &str = "a request is checked when it is admitted";
 /// One request on its way into the streams.
 struct Count<'a> {
     request: &'a [u8],
-    streams: &'a mut Streams,
+    core: &'a mut Core,
     catalog: &'a mut Catalog,
     group: &'a mut Group<Origin>,
     tally: Tally,
@@ -78,7 +88,7 @@ impl Visitor for Count<'_> {
 impl Count<'_> {
     /// Looks up the points of this context that were gathered, and counts those of new streams.
     fn look_up(&mut self, context: ContextRef<'_>) {
-        if !self.streams.look_up(self.group) {
+        if !self.core.streams().look_up(self.group) {
             return;
         }
         let strangers: Vec<_> = self.group.strangers().collect();
@@ -91,10 +101,10 @@ impl Count<'_> {
 
     /// Counts the group.
     fn group(&mut self) {
-        self.streams.draw_near(self.group);
+        self.core.streams().draw_near(self.group);
         let mut group = std::mem::take(self.group);
         for gathered in group.drain() {
-            match self.streams.apply_gathered(&gathered, self.now) {
+            match self.core.streams_mut().apply_gathered(&gathered, self.now) {
                 Some(Ok(applied)) => self.applied(&applied, &gathered.point()),
                 Some(Err(refusal)) => self.refuse_gathered(&gathered, refusal),
                 None => self.missed.push(gathered.origin.ordinal),
@@ -131,31 +141,35 @@ impl Count<'_> {
             context: contexts.intern(context.digest(), || context.to_context()),
             attributes: attributes(),
         };
-        match self.streams.apply(point, identity, self.now) {
-            Ok(applied) => {
-                self.applied(&applied, point);
+        match self.core.take_point(point, identity, self.now, self.changes) {
+            Ok(Taken::Applied(applied)) => {
+                self.tally.count(&applied);
                 self.enter(&applied);
             }
+            Ok(Taken::Parked) => self.tally.parked += 1,
+            Ok(Taken::Foreign) => self.tally.foreign += 1,
             Err(refusal) => self.refuse(resource_index, context.metric_name(), refusal),
         }
     }
 
     fn applied(&mut self, applied: &Applied, point: &Point<'_>) {
         self.tally.count(applied);
-        self.streams.write_changes(applied, point, self.now, self.changes);
+        self.core.streams().write_changes(applied, point, self.now, self.changes);
     }
 
     fn enter(&mut self, applied: &Applied) {
         if let Some(slot) = applied.slot.filter(|_| applied.created)
-            && let Some(stream) = self.streams.get(slot)
+            && let Some(stream) = self.core.streams().get(slot)
         {
-            self.catalog.enter(slot, stream.identity(), self.streams.generation());
-            self.catalog.set_live(slot, true, self.streams.generation());
+            let generation = self.core.streams().generation();
+            self.catalog.enter(slot, stream.identity(), generation);
+            self.catalog.set_live(slot, true, generation);
         }
     }
 
     fn refuse_gathered(&mut self, gathered: &Gathered<Origin>, refusal: Refusal) {
-        let stream = self.streams.find(gathered.point().stream).and_then(|slot| self.streams.get(slot));
+        let streams = self.core.streams();
+        let stream = streams.find(gathered.point().stream).and_then(|slot| streams.get(slot));
         let context = stream.map(|stream| Arc::clone(stream.context()));
         let metric = context.as_ref().map_or("", |context| &context.name);
         self.refuse(gathered.origin.resource_index, metric, refusal);
@@ -177,6 +191,7 @@ impl Tally {
                 self.int_overflow += u64::from(effect == Effect::Overflowed);
             }
             Outcome::Duplicate => self.duplicate += 1,
+            Outcome::Away => self.foreign += 1,
             // A point that a newer one has overtaken is passed on by that one.
             Outcome::PassedOn | Outcome::Superseded => self.passed_on += 1,
             Outcome::NoRecordedValue => self.no_recorded_value += 1,

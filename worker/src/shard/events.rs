@@ -1,14 +1,14 @@
 //! Everything that a shard is asked besides counting: pieces of passes and of scrapes, and sweeps.
 
 use shardset_accumulate::Change;
+use shardset_journal::Storage;
 use shardset_model::{Exemplar, UnixNanos, Value};
 use shardset_remote_write::{Exposition, FamilyType};
 
 use super::catalog::FamilyKey;
 use super::mailbox::{Chunk, Event, Telling, TextPart};
-use super::{SWEEP_LOOKS, Shard, View, commit};
+use super::{SWEEP_LOOKS, Shard, View};
 use crate::export::LOOKS_MAX;
-use crate::persist::Journal;
 
 /// Families listed at a time.
 const FAMILIES_MAX: usize = 512;
@@ -16,12 +16,12 @@ const FAMILIES_MAX: usize = 512;
 const TEXT_MEMBERS_MAX: usize = 1_000;
 const TEXT_BYTES_MAX: usize = 128 * 1024;
 
-impl Shard {
+impl<S: Storage> Shard<S> {
     /// Serves an event that is neither a request nor the end.
-    pub(super) fn serve(&mut self, event: Event, journal: &mut impl Journal, now: UnixNanos) {
+    pub(super) fn serve(&mut self, event: Event, now: UnixNanos) {
         match event {
             Event::OpenPass { destination, stamp, reply } => {
-                let upto = self.streams.begin_pass();
+                let upto = self.core.streams_mut().begin_pass();
                 self.desks[destination].open(upto, stamp, &mut self.clock, now);
                 let _asker_gone = reply.send(());
             }
@@ -29,7 +29,7 @@ impl Shard {
                 let _asker_gone = reply.send(self.chunk(destination, now));
             }
             Event::Delivered { destination, told, again } => {
-                self.delivered(destination, &told, journal);
+                self.delivered(destination, &told);
                 self.desks[destination].tell_again(again);
             }
             Event::ClosePass { destination, reply } => {
@@ -40,31 +40,60 @@ impl Shard {
                 let _asker_gone = reply.send(families.map(|(key, _)| key.clone()).collect());
             }
             Event::Text { family, from, exposition, reply } => {
-                let _asker_gone = reply.send(self.text(&family, from, exposition));
+                // What is not durable is not told: without an answer the scrape fails.
+                if self.persist.is_able() {
+                    let _asker_gone = reply.send(self.text(&family, from, exposition));
+                }
             }
-            Event::Sweep => self.sweep(journal, now),
+            Event::Sweep => self.sweep(now),
+            Event::Limit { streams_max } => self.core.streams_mut().limit(streams_max),
+            Event::Adopt { .. }
+            | Event::Report { .. }
+            | Event::Receive { .. }
+            | Event::Unfinished { .. }
+            | Event::NextMessage { .. }
+            | Event::Replied { .. } => self.serve_handoff(event),
             Event::Request(_) | Event::Stop { .. } => unreachable!("served by the thread's loop"),
         }
     }
 
+    /// The next piece of a destination's pass. What it tells is durable, and what a next life must know of it is too.
     fn chunk(&mut self, destination: usize, now: UnixNanos) -> Chunk {
+        if !self.persist.is_able() {
+            return Chunk { wait: true, ..Chunk::default() };
+        }
         let tick = self.clock.current(now);
         let mut view = View {
             alone: self.is_alone(),
-            streams: &self.streams,
+            streams: self.core.streams(),
             catalog: &mut self.catalog,
             metrics: &self.metrics,
             looks_max: LOOKS_MAX,
             heartbeat_ticks: self.heartbeat_ticks,
-            floor: self.floor,
         };
-        self.desks[destination].chunk(&mut view, tick)
+        let chunk = self.desks[destination].chunk(&mut view, tick);
+        let changes = self.persist.changes();
+        self.core.stamp(self.desks[destination].last(), changes);
+        for Telling { slot, time, first, .. } in &chunk.told {
+            if let Some(offer) = *first {
+                self.core.streams_mut().mark_offered(*slot, *time, offer);
+                Change::Offered { slot: *slot, time: *time, zero_at_start: offer.zero_at_start }.write(changes);
+            }
+        }
+        match self.persist.commit() {
+            Some(_durable) => chunk,
+            None => {
+                let slots = chunk.told.iter().map(|telling| telling.slot).collect();
+                self.desks[destination].tell_again(slots);
+                Chunk { wait: true, ..Chunk::default() }
+            }
+        }
     }
 
-    fn delivered(&mut self, destination: usize, told: &[Telling], journal: &mut impl Journal) {
-        let streams = &mut self.streams;
-        self.desks[destination].delivered(told, streams, |Telling { slot, time, .. }| {
-            Change::Told { slot, time }.write(journal.changes());
+    fn delivered(&mut self, destination: usize, told: &[Telling]) {
+        let changes = self.persist.changes();
+        self.desks[destination].delivered(told, self.core.streams_mut(), |Telling { slot, time, .. }| {
+            Change::Told { slot, time }.write(changes);
         });
     }
 
@@ -84,7 +113,8 @@ impl Shard {
     }
 
     fn stream_text(&mut self, slot: u32, exposition: &mut Exposition) {
-        let Some(stream) = self.streams.get(slot).filter(|stream| stream.ended().is_none()) else { return };
+        let stream = self.core.streams().get(slot);
+        let Some(stream) = stream.filter(|stream| stream.ended().is_none() && !stream.is_away()) else { return };
         let Some((family, labels)) = self.catalog.told(slot, stream.identity()) else { return };
         let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(0).collect();
         if let Err(reason) = exposition.append(family, labels, stream.value(), &exemplars) {
@@ -104,29 +134,35 @@ impl Shard {
     }
 
     /// Ends and forgets streams whose time it is, and learns which ones live.
-    fn sweep(&mut self, journal: &mut impl Journal, now: UnixNanos) {
+    fn sweep(&mut self, now: UnixNanos) {
+        self.persist.tick();
+        if !self.persist.is_able() {
+            return;
+        }
         let mut forgotten = Vec::new();
-        self.streams.sweep(now, SWEEP_LOOKS, |change| {
-            if let Change::Forgotten { slot, .. } = change {
+        let changes = self.persist.changes();
+        self.core.streams_mut().sweep(now, SWEEP_LOOKS, |change| {
+            if let Change::Forgotten { slot } = change {
                 forgotten.push(slot);
             }
-            change.write(journal.changes());
+            change.write(changes);
         });
-        commit(journal);
-        let generation = self.streams.generation();
+        let _durable = self.persist.commit();
+        let generation = self.streams().generation();
         self.metrics.forgotten.inc_by(forgotten.len() as u64);
         forgotten.into_iter().for_each(|slot| self.catalog.leave(slot, generation));
         self.look(generation);
-        self.show_streams();
+        self.show();
+        self.begin_checkpoint();
     }
 
     /// A stream ends by a sweep or by its sender's word and comes back with any point; the catalog is told here, some
     /// slots at a time, rather than at every point.
     fn look(&mut self, generation: u32) {
-        let slots = self.streams.slots();
+        let slots = self.streams().slots();
         for _ in 0..SWEEP_LOOKS.min(slots) {
             self.looked_at = (self.looked_at + 1) % slots;
-            if let Some(stream) = self.streams.get(self.looked_at) {
+            if let Some(stream) = self.core.streams().get(self.looked_at) {
                 self.catalog.set_live(self.looked_at, stream.ended().is_none(), generation);
             }
         }

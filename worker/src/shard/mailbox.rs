@@ -4,14 +4,17 @@
 //! pass, a scrape, a sweep) is asked for piece by piece, so that requests are never behind more than one piece of each asker.
 
 use prometheus_client::metrics::gauge::Gauge;
-use shardset_model::UnixMillis;
+use shardset_accumulate::Offer;
+use shardset_handoff::{Adopt, Message, Reply, Report};
+use shardset_journal::CommitError;
+use shardset_model::{ShardIndex, UnixMillis};
 use shardset_remote_write::{Batch, Exposition};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use super::catalog::FamilyKey;
+use super::unserved::Unserved;
 use crate::admit::Admitted;
-use crate::persist::PersistError;
 
 /// What a shard can be asked.
 #[derive(Debug)]
@@ -70,10 +73,53 @@ pub(crate) enum Event {
     },
     /// Look for streams whose time is over.
     Sweep,
+    /// Take the membership that the coordinator tells.
+    Adopt {
+        /// It.
+        adopt: Adopt,
+        /// How things stand then.
+        reply: oneshot::Sender<Result<Report, Unserved>>,
+    },
+    /// Have no more than so many streams; those that are there stay.
+    Limit {
+        /// How many.
+        streams_max: u32,
+    },
+    /// Say how things stand.
+    Report {
+        /// How.
+        reply: oneshot::Sender<Result<Report, Unserved>>,
+    },
+    /// Take what another worker says.
+    Receive {
+        /// What it says.
+        message: Message,
+        /// How things stand then.
+        reply: oneshot::Sender<Result<Reply, Unserved>>,
+    },
+    /// List the workers that are to be sent something.
+    Unfinished {
+        /// Them.
+        reply: oneshot::Sender<Vec<ShardIndex>>,
+    },
+    /// Say what to send to a worker next.
+    NextMessage {
+        /// To whom.
+        to: ShardIndex,
+        /// What; none where it has everything, or nothing can be said now.
+        reply: oneshot::Sender<Option<Message>>,
+    },
+    /// Learn how things stand at a worker that was sent something.
+    Replied {
+        /// Who replied.
+        to: ShardIndex,
+        /// What.
+        reply: Reply,
+    },
     /// Keep everything and end.
     Stop {
         /// Whether it is kept.
-        reply: oneshot::Sender<Result<(), PersistError>>,
+        reply: oneshot::Sender<Result<(), CommitError>>,
     },
 }
 
@@ -95,6 +141,8 @@ pub(crate) struct Telling {
     pub(crate) time: UnixMillis,
     /// The first of its series in the piece's batch; they end where the next stream's begin.
     pub(crate) series: usize,
+    /// How its first value is offered, where this is the first time.
+    pub(crate) first: Option<Offer>,
 }
 
 /// A piece of a pass.
@@ -106,6 +154,8 @@ pub(crate) struct Chunk {
     pub(crate) told: Vec<Telling>,
     /// Whether it is the last one.
     pub(crate) last: bool,
+    /// Nothing can be told now, because it is not durable: ask again in a while.
+    pub(crate) wait: bool,
 }
 
 /// A piece of a family's text.

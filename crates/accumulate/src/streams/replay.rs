@@ -192,7 +192,7 @@ impl Streams {
                 self.install_at(slot, *decoded)
             }
             JournalRecord::Offered { slot, time, zero_at_start } => {
-                self.records.get_mut(slot).ok_or(vacant(slot))?.offer(time, Offer { zero_at_start });
+                self.records.get_mut(slot).ok_or(vacant(slot))?.offer_earlier(time, Offer { zero_at_start });
                 Ok(())
             }
             JournalRecord::Parked { stream, identity, point } => {

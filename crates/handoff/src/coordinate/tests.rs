@@ -117,7 +117,7 @@ fn a_move_ends_when_everyone_has_sent_and_received_everything() {
     let mut sends = Scene::new(Some(at()), 3, workers());
     let sending = &mut sends.reports.get_mut(&shard(0)).unwrap().sending[0];
     (sending.completed, sending.sent, sending.total) = (false, 3, 9);
-    assert_eq!(sends.plan(), ["worker 0 sends streams to worker 2: 3 of 9"]);
+    assert_eq!(sends.plan(), ["tell 0 e5", "worker 0 sends streams to worker 2: 3 of 9"]);
 
     let mut receives = Scene::new(Some(at()), 3, workers());
     receives.reports.get_mut(&shard(2)).unwrap().receiving[1].completed = false;

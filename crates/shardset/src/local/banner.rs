@@ -8,6 +8,7 @@ use super::{LocalArgs, Served};
 pub(super) struct Banner<'a> {
     pub(super) addresses: Addresses,
     pub(super) served: Served,
+    pub(super) workers: usize,
     pub(super) args: &'a LocalArgs,
 }
 
@@ -18,8 +19,8 @@ impl Banner<'_> {
     }
 
     fn text(&self) -> String {
-        let Self { addresses, served, args } = self;
-        let written_to = match args.destinations.as_slice() {
+        let Self { addresses, served, workers, args } = self;
+        let written_to = match args.count.destinations.as_slice() {
             [] => "nowhere; scrape them, or give --remote-write URL".to_owned(),
             all => all.iter().map(|destination| destination.url.as_str()).collect::<Vec<_>>().join(", "),
         };
@@ -35,17 +36,17 @@ impl Banner<'_> {
              \x20 written to  {written_to}   (every {interval})\n\
              \n\
              This process\n\
-             \x20 http://{admin}/metrics, /healthz, /readyz\n\
+             \x20 http://{admin}/metrics, /healthz, /readyz, /status\n\
+             \x20 more or fewer workers: shardset scale N --admin {admin}\n\
              \n\
              Claude Code: CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_METRICS_EXPORTER=otlp \\\n\
              \x20 OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_ENDPOINT=http://{grpc} claude",
             version = env!("CARGO_PKG_VERSION"),
-            workers = args.workers,
-            data = args.data_dir.display(),
+            data = args.count.data_dir.display(),
             grpc = addresses.grpc,
             http = addresses.http,
             scrape = served.scrape,
-            interval = humantime::format_duration(args.export_interval),
+            interval = humantime::format_duration(args.count.export_interval),
             admin = served.admin,
         )
     }

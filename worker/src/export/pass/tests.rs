@@ -135,7 +135,6 @@ impl World {
             metrics: &self.metrics,
             looks_max: 1,
             heartbeat_ticks: 4,
-            floor: UnixMillis(0),
             alone: true,
         };
         let chunk = desk.chunk(&mut view, tick);

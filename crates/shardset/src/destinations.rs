@@ -1,5 +1,7 @@
 //! Tables of destinations become destinations.
 
+mod remote_write;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -10,10 +12,10 @@ use shardset_remote_write::client::{Auth, Secret, TlsSettings};
 use shardset_remote_write::{ClientMetrics, Destination, DestinationSettings};
 use shardset_worker::ExportTo;
 
-use super::RemoteWriteTable;
+pub(crate) use self::remote_write::RemoteWriteTable;
 
 /// Makes the destinations and registers what they count, by their names.
-pub(super) fn build(tables: &[RemoteWriteTable], registry: &mut Registry) -> anyhow::Result<Vec<ExportTo>> {
+pub(crate) fn build(tables: &[RemoteWriteTable], registry: &mut Registry) -> anyhow::Result<Vec<ExportTo>> {
     let metrics = ClientMetrics::register(registry.sub_registry_with_prefix("shardset"));
     let mut names = HashSet::new();
     let mut destinations = Vec::with_capacity(tables.len());
@@ -90,8 +92,7 @@ fn secret(
 mod tests {
     use prometheus_client::registry::Registry;
 
-    use super::{build, display_name};
-    use crate::local::RemoteWriteTable;
+    use super::{RemoteWriteTable, build, display_name};
 
     #[test]
     fn names_tell_no_secrets() {

@@ -1,0 +1,154 @@
+//! One round: observe, plan, act.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shardset_handoff::{Adopt, Observed, Report, Step, Waiting, Wish, plan};
+use shardset_membership::{Address, Record};
+use shardset_model::{Membership, ShardCount, ShardIndex};
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::workers::Workers;
+
+/// Brings a set of workers to what is wished, round by round.
+#[derive(Debug)]
+pub struct Coordinator<C> {
+    cluster: C,
+    workers: Workers,
+    wish: Wish,
+    given_up: BTreeSet<ShardIndex>,
+    /// What workers were told last, so that nothing is said twice to one that remembers.
+    told: BTreeMap<ShardIndex, (Adopt, BTreeMap<ShardIndex, Address>)>,
+    /// From which ordinal on workers were stopped last, so that it is asked for once.
+    stopped: Option<ShardCount>,
+}
+
+/// What a round has seen and done.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// What is published, as it was seen.
+    pub published: Option<Membership>,
+    /// What the workers said.
+    pub reports: BTreeMap<ShardIndex, Report>,
+    /// What must happen before the wish comes true.
+    pub waiting: Vec<Waiting>,
+    /// Whether something was done, so that there is something new to see.
+    pub acted: bool,
+}
+
+impl Round {
+    /// Whether everything is as wished.
+    pub fn is_done(&self) -> bool {
+        !self.acted && self.waiting.is_empty()
+    }
+}
+
+impl<C: Cluster> Coordinator<C> {
+    /// Brings `cluster` to what is wished.
+    pub fn new(cluster: C, wish: Wish) -> Self {
+        Self {
+            cluster,
+            workers: Workers::default(),
+            wish,
+            given_up: BTreeSet::new(),
+            told: BTreeMap::new(),
+            stopped: None,
+        }
+    }
+
+    /// Wishes something else. What is under way is ended first; the last wish wins.
+    pub fn wish(&mut self, wish: Wish) {
+        self.wish = wish;
+    }
+
+    /// Ends the present move without these workers: streams that they have not sent are lost, and start anew elsewhere.
+    pub fn give_up(&mut self, workers: impl IntoIterator<Item = ShardIndex>) {
+        self.given_up.extend(workers);
+    }
+
+    /// What was worked on.
+    pub fn into_cluster(self) -> C {
+        self.cluster
+    }
+
+    /// What is worked on.
+    pub fn cluster(&mut self) -> &mut C {
+        &mut self.cluster
+    }
+
+    /// Looks at everything and does what can be done.
+    ///
+    /// # Errors
+    ///
+    /// What can not be done; the next round tries again.
+    pub async fn round(&mut self) -> Result<Round, ClusterError> {
+        let record = self.cluster.published().await?;
+        let addresses = self.cluster.workers();
+        self.workers.know(&addresses);
+        let reports = self.workers.reports().await;
+        let published = record.as_ref().map(|record| record.membership().clone());
+        let seen =
+            Observed { published: published.as_ref(), wish: &self.wish, reports: &reports, given_up: &self.given_up };
+        let steps = plan(&seen);
+        let (mut acted, mut waiting) = (false, Vec::new());
+        for step in steps {
+            match step {
+                Step::Wait(what) => waiting.push(what),
+                step => acted |= self.act(step, record.as_ref(), &reports).await?,
+            }
+        }
+        Ok(Round { published, reports, waiting, acted })
+    }
+
+    /// Does a step; whether that changed anything.
+    async fn act(
+        &mut self,
+        step: Step,
+        record: Option<&Record>,
+        reports: &BTreeMap<ShardIndex, Report>,
+    ) -> Result<bool, ClusterError> {
+        match step {
+            Step::Publish(next) => self.publish(record, next).await,
+            Step::Tell(shard, adopt) => Ok(self.tell(shard, adopt, reports.get(&shard)).await),
+            Step::Run(shards) => {
+                self.stopped = None;
+                self.cluster.run(shards).await.map(|()| false)
+            }
+            Step::Stop(from) if self.stopped == Some(from) => Ok(false),
+            Step::Stop(from) => {
+                self.cluster.stop(from).await?;
+                self.stopped = Some(from);
+                Ok(true)
+            }
+            Step::Wait(_) => Ok(false),
+        }
+    }
+
+    /// Tells a worker, unless it was told the same and remembers it. Whether it was told.
+    async fn tell(&mut self, shard: ShardIndex, adopt: Adopt, report: Option<&Report>) -> bool {
+        let said = (adopt, self.cluster.workers());
+        let remembers = report.is_some_and(|report| {
+            let is_at = report.membership.as_ref() == Some(&said.0.membership);
+            is_at && report.sending.iter().all(|sending| sending.completed || sending.receiver.is_some())
+        });
+        if remembers && self.told.get(&shard) == Some(&said) {
+            return false;
+        }
+        match self.workers.tell(shard, said.0.clone()).await {
+            Ok(_) => drop(self.told.insert(shard, said)),
+            Err(status) => {
+                tracing::debug!(%shard, error = %status, "a worker does not take the membership now");
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn publish(&mut self, seen: Option<&Record>, next: Membership) -> Result<bool, ClusterError> {
+        let (epoch, shards, previous, phase) = (next.epoch(), next.shards().get(), next.previous().get(), next.phase());
+        if self.cluster.publish(seen, next).await? {
+            tracing::info!(%epoch, shards, previous, ?phase, "membership published");
+            self.given_up.clear();
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,63 @@
+//! The flags that several verbs share. A key of the configuration file has the same name and the same meaning.
+
+mod count;
+mod receive;
+mod value;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, FromArgMatches};
+
+pub(crate) use self::count::CountArgs;
+pub(crate) use self::receive::{ReceiveArgs, RequestLimits};
+use crate::cli::LogArgs;
+use crate::config_file::ConfigFile;
+use crate::destinations::RemoteWriteTable;
+
+/// What every process that runs takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProcessArgs {
+    /// A TOML file with settings; its keys are the names of these flags, which win over it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+/// A verb whose flags may stand in a file.
+pub(crate) trait Configured: Args + FromArgMatches + Clone {
+    /// The flags of every process.
+    fn process(&self) -> &ProcessArgs;
+
+    /// Its destinations, as flags and as a file give them; none for a verb that exports nothing.
+    fn destinations(&mut self) -> Option<(&[String], &mut Vec<RemoteWriteTable>)> {
+        None
+    }
+}
+
+/// The settings of the file named by `--config`, overridden by those of `command_line` (the flags behind the verb).
+pub(crate) fn configured<A: Configured>(args: A, command_line: impl Iterator<Item = OsString>) -> anyhow::Result<A> {
+    let Some(path) = args.process().config.clone() else { return Ok(with_destinations(args, Vec::new())) };
+    let verb = A::augment_args(clap::Command::new("shardset").no_binary_name(true));
+    let file = ConfigFile::read(&path, &verb)?;
+    parse::<A>(&verb, file.flags.clone())
+        .with_context(|| format!("the configuration file {} can not be used", path.display()))?;
+    let both = parse::<A>(&verb, file.flags.into_iter().chain(command_line))?;
+    Ok(with_destinations(both, file.remote_write))
+}
+
+fn parse<A: Configured>(verb: &clap::Command, flags: impl IntoIterator<Item = OsString>) -> anyhow::Result<A> {
+    Ok(A::from_arg_matches(&verb.clone().try_get_matches_from(flags)?)?)
+}
+
+/// URLs on the command line take the place of a file's destinations.
+fn with_destinations<A: Configured>(mut args: A, of_file: Vec<RemoteWriteTable>) -> A {
+    if let Some((urls, tables)) = args.destinations() {
+        *tables =
+            if urls.is_empty() { of_file } else { urls.iter().map(|url| RemoteWriteTable::of_url(url)).collect() };
+    }
+    args
+}

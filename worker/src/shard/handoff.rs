@@ -1,0 +1,86 @@
+//! What the shard is told and asked in a move: memberships, other workers' messages, and what to send next.
+//!
+//! The rules are `shardset_handoff`'s; here they get their commit, and only then their answer.
+
+use shardset_handoff::{Adopt, Adopted, Message, Reply, Report, Source};
+use shardset_journal::Storage;
+use shardset_model::Membership;
+
+use super::mailbox::Event;
+use super::{Shard, Unserved};
+
+impl<S: Storage> Shard<S> {
+    /// Serves an event of a move.
+    pub(super) fn serve_handoff(&mut self, event: Event) {
+        match event {
+            Event::Adopt { adopt, reply } => drop(reply.send(self.adopt(&adopt))),
+            Event::Report { reply } => drop(reply.send(self.report())),
+            Event::Receive { message, reply } => drop(reply.send(self.receive(&message))),
+            Event::Unfinished { reply } => drop(reply.send(self.core.unfinished().collect())),
+            Event::NextMessage { to, reply } => {
+                let able = self.persist.is_able();
+                drop(reply.send(if able { self.core.next_message(to) } else { None }));
+            }
+            Event::Replied { to, reply } => self.core.replied(to, &reply),
+            _ => unreachable!("the other events are served elsewhere"),
+        }
+    }
+
+    /// Hears of a newer membership.
+    pub(super) fn hear(&mut self, told: &Membership, source: Source) {
+        let before = self.core.membership().cloned();
+        let adopted = self.core.hear(told, source, self.persist.changes());
+        self.heard(before.as_ref(), told, adopted);
+    }
+
+    fn adopt(&mut self, adopt: &Adopt) -> Result<Report, Unserved> {
+        self.able()?;
+        let before = self.core.membership().cloned();
+        let adopted = self.core.adopt(adopt, self.persist.changes());
+        self.heard(before.as_ref(), &adopt.membership, adopted);
+        self.report()
+    }
+
+    fn heard(&mut self, before: Option<&Membership>, told: &Membership, adopted: Adopted) {
+        let (shard, from, to) = (self.core.index(), before.map_or(0, |mine| mine.epoch().get()), told.epoch().get());
+        match adopted {
+            Adopted::Taken => {
+                let (shards, phase) = (told.shards().get(), told.phase());
+                tracing::info!(%shard, from, to, shards, ?phase, "worker takes a membership");
+                self.keep.unsettled = true;
+                self.follow_slots();
+            }
+            Adopted::Conflict => {
+                tracing::error!(%shard, from, to, "another membership of the same epoch was told: two sets are mixed up");
+            }
+            Adopted::Older => tracing::warn!(%shard, from, to, "an older membership was told; the newer one is kept"),
+            Adopted::Known | Adopted::NotForUs => {}
+        }
+        self.moves.notify_one();
+    }
+
+    fn report(&mut self) -> Result<Report, Unserved> {
+        self.able()?;
+        Ok(self.core.report())
+    }
+
+    fn receive(&mut self, message: &Message) -> Result<Reply, Unserved> {
+        self.able()?;
+        let streams = self.streams().len();
+        let received = self.core.receive(message, self.persist.changes());
+        self.follow_slots();
+        self.metrics.handoff.received.inc_by(u64::from(self.streams().len().saturating_sub(streams)));
+        self.keep.unsettled = true;
+        let sealed = received.map_err(|error| {
+            tracing::error!(from = %message.from, error = %error, "a message of another worker can not be read");
+            Unserved::Unreadable(error.to_string())
+        })?;
+        let receipt = self.persist.commit().ok_or(Unserved::Unwritable)?;
+        Ok(sealed.open(&receipt))
+    }
+
+    /// Everything so far is durable, or nothing can be said.
+    fn able(&mut self) -> Result<(), Unserved> {
+        if self.persist.is_able() && self.persist.commit().is_some() { Ok(()) } else { Err(Unserved::Unwritable) }
+    }
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code: what should work and does not may panic")]
 
+mod cold;
 mod crash;
 mod damage;
 mod faults;

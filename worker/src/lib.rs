@@ -24,4 +24,5 @@ pub use handoff::{Handle, Unanswered};
 pub use metrics::Metrics;
 pub use pipeline::{Process, Setup, StartError, StopError, Worker};
 pub use settings::Settings;
+pub use shard::RecoverError;
 pub use shardset_journal::Durability;

@@ -37,6 +37,7 @@ pub struct Metrics {
     bounds_changed: Family<Shard, Counter>,
     int_overflow: Family<Shard, Counter>,
     streams: Family<State, Gauge>,
+    idle_bytes: Family<Shard, Gauge>,
     forgotten: Family<Shard, Counter>,
     passes: Family<ToDestination, Counter>,
     chunks: Family<ToDestination, Counter>,
@@ -103,6 +104,7 @@ impl Metrics {
             bounds_changed: Family::default(),
             int_overflow: Family::default(),
             streams: Family::default(),
+            idle_bytes: Family::default(),
             forgotten: Family::default(),
             passes: Family::default(),
             chunks: Family::default(),
@@ -150,7 +152,13 @@ impl Metrics {
 
     fn register_process(&self, registry: &mut Registry) {
         let name = |name: &str| format!("shardset_worker_{name}");
-        registry.register(name("streams"), "Streams whose state is held, by state", self.streams.clone());
+        registry.register(
+            name("streams"),
+            "Streams whose state is held, by state: live, idle (in memory), on_disk",
+            self.streams.clone(),
+        );
+        let idle_bytes = "Bytes of streams on the disk that were silent for long";
+        registry.register(name("idle_bytes"), idle_bytes, self.idle_bytes.clone());
         let forgotten = "Streams whose state was dropped after forget-after";
         registry.register(name("streams_forgotten"), forgotten, self.forgotten.clone());
         registry.register(name("mailbox_depth"), "Events that wait for the shard's thread", self.mailbox.clone());
@@ -175,6 +183,8 @@ impl Metrics {
             int_overflow: self.int_overflow.get_or_create_owned(&label),
             live: state("live"),
             idle: state("idle"),
+            on_disk: state("on_disk"),
+            idle_bytes: self.idle_bytes.get_or_create_owned(&label),
             forgotten: self.forgotten.get_or_create_owned(&label),
             mailbox: self.mailbox.get_or_create_owned(&label),
             inflight: self.inflight.get_or_create_owned(&label),
@@ -200,6 +210,8 @@ pub(crate) struct ShardMetrics {
     int_overflow: Counter,
     pub(crate) live: Gauge,
     pub(crate) idle: Gauge,
+    pub(crate) on_disk: Gauge,
+    pub(crate) idle_bytes: Gauge,
     pub(crate) forgotten: Counter,
     pub(crate) mailbox: Gauge,
     pub(crate) inflight: BytesGauge,
@@ -211,7 +223,7 @@ pub(crate) struct ShardMetrics {
 }
 
 /// What became of the points of one or more requests: each of the `received` is in exactly one of the five fields after it, or
-/// `parked` or `foreign`.
+/// `parked`, `foreign` or `unreadable`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) received: u64,
@@ -225,6 +237,7 @@ pub(crate) struct Tally {
     pub(crate) int_overflow: u64,
     pub(crate) parked: u64,
     pub(crate) foreign: u64,
+    pub(crate) unreadable: u64,
 }
 
 impl Tally {

@@ -11,6 +11,8 @@
 //! Boundary: what changes mean is `shardset_handoff`'s and `shardset_accumulate`'s; how they lie on the disk is
 //! `shardset_journal`'s.
 
+mod idle;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +22,7 @@ use shardset_process::logging::chain;
 use shardset_wire::ExportAnswer;
 use tokio::time::Instant;
 
+pub(crate) use self::idle::IdleStore;
 use crate::metrics::JournalMetrics;
 
 /// How long a journal that failed is left alone. Every try makes a new segment, and a disk does not get room in a moment.

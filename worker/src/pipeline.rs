@@ -18,8 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shardset_handoff::BadRecord;
-use shardset_journal::{CommitError, Opening, ReplayError, Storage};
+use shardset_journal::{CommitError, Opening, Storage};
 use shardset_model::ShardIndex;
 use shardset_process::{Condition, Readiness, Tasks};
 use shardset_wire::{ControlServer, HandoffServer};
@@ -36,7 +35,7 @@ use crate::export::{ExportTo, Exporter, StopExport};
 use crate::handoff::{Handle, Peers, Sender};
 use crate::metrics::{Metrics, ShardMetrics};
 use crate::settings::Settings;
-use crate::shard::{Event, Mailbox, Shard};
+use crate::shard::{Event, Mailbox, RecoverError, Shard};
 
 /// HTTP/2 windows of the hop. The default of 64 KiB costs half as much again on large requests; the connection's window
 /// bounds what a gateway may have on the way before it is weighed.
@@ -97,7 +96,7 @@ pub enum StartError {
         /// Whose.
         shard: ShardIndex,
         /// Why.
-        source: ReplayError<BadRecord>,
+        source: RecoverError,
     },
     /// The thread died while it recovered; the process stops with the cause.
     #[error("the thread of shard {shard} died while it recovered")]
@@ -293,7 +292,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 /// Gives the shard its thread and waits until it has recovered.
 async fn recover_and_run<S: Storage + 'static>(
     shard: ShardIndex,
-    recover: impl FnOnce() -> Result<Shard<S>, ReplayError<BadRecord>> + Send + 'static,
+    recover: impl FnOnce() -> Result<Shard<S>, RecoverError> + Send + 'static,
     events: mpsc::Receiver<Event>,
     process: &Process,
 ) -> Result<(), StartError> {

@@ -18,18 +18,20 @@ mod handoff;
 mod keep;
 mod mailbox;
 mod refusals;
+mod rest;
 mod unserved;
 
 use std::sync::Arc;
 
 use shardset_accumulate::{Group, Streams};
-use shardset_handoff::{Limits, Shard as Core, SlotChange, Source, Verdict};
-use shardset_journal::{CommitError, Opening, ReplayError, Storage};
+use shardset_handoff::{BadRecord, Limits, Shard as Core, SlotChange, Source, Verdict};
+use shardset_journal::{ColdError, CommitError, OpenError, Opening, ReplayError, Storage};
 use shardset_model::{Membership, Phase, ShardCount, ShardIndex, UnixNanos};
 use shardset_otlp::read::Scratch;
 use shardset_process::budget::Reservation;
 use shardset_process::clock;
 use shardset_wire::ExportAnswer;
+use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -37,11 +39,12 @@ pub(crate) use self::catalog::{Catalog, FamilyKey};
 use self::count::Origin;
 use self::keep::Keep;
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
+use self::rest::Rest;
 pub(crate) use self::unserved::Unserved;
 use crate::admit::Admitted;
 use crate::export::{Desk, TickClock, View};
 use crate::metrics::ShardMetrics;
-use crate::persist::{Answered, Persist};
+use crate::persist::{Answered, IdleStore, Persist};
 use crate::settings::Settings;
 
 /// What is counted before a commit, at most: every request of a group waits for the last one, and this much takes some ms. A
@@ -56,6 +59,8 @@ pub(crate) struct Shard<S: Storage> {
     core: Core,
     persist: Persist<S>,
     keep: Keep,
+    idle: IdleStore<S>,
+    rest: Rest,
     catalog: Catalog,
     clock: TickClock,
     desks: Vec<Desk>,
@@ -68,6 +73,20 @@ pub(crate) struct Shard<S: Storage> {
     /// Points that are counted together; empty between requests.
     group: Group<Origin>,
     metrics: ShardMetrics,
+}
+
+/// Why a shard can not be recovered.
+#[derive(Debug, Error)]
+pub enum RecoverError {
+    /// The journal.
+    #[error(transparent)]
+    Replay(#[from] ReplayError<BadRecord>),
+    /// The files next to it.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A stream that is not in memory.
+    #[error("a silent stream is not where the journal says")]
+    Idle(#[from] ColdError),
 }
 
 /// A request that is counted and not answered yet.
@@ -90,16 +109,20 @@ impl<S: Storage> Shard<S> {
         destinations: usize,
         moves: Arc<Notify>,
         metrics: ShardMetrics,
-    ) -> Result<Self, ReplayError<shardset_handoff::BadRecord>> {
+    ) -> Result<Self, RecoverError> {
         let began = Instant::now();
         let streams = Streams::new(settings.accumulate);
         let limits = Limits { parked_bytes: settings.parked_bytes_max, ..Limits::default() };
         let mut core = Core::new(index, opening.incarnation(), streams, limits);
+        let mut idle = IdleStore::new(opening.cold_store()?);
         let journal = opening.replay(|frame| core.replay(frame.payload, keep::how(frame.in_checkpoint)))?;
         core.recovered();
+        find_idle(&core, &mut idle)?;
         let mut shard = Self {
             persist: Persist::new(journal, metrics.journal.clone()),
             keep: Keep::after_a_start(),
+            idle,
+            rest: Rest::default(),
             catalog: Catalog::new(settings.translation.clone()),
             clock: TickClock::new(settings.export_interval, core.latest()),
             desks: (0..destinations).map(|_| Desk::new(core.latest())).collect(),
@@ -189,7 +212,7 @@ impl<S: Storage> Shard<S> {
     fn pass_the_fence(&mut self, theirs: Option<&Membership>) -> Result<(), Unserved> {
         match self.core.fence(theirs) {
             Verdict::Go => {}
-            Verdict::Adopt(newer) => self.hear(&newer, Source::Peer),
+            Verdict::Adopt(newer) => self.hear(&newer, Source::Peer)?,
             Verdict::Refuse(fenced) => return Err(Unserved::Fenced(Box::new(fenced))),
         }
         if self.core.has_room_to_park() { Ok(()) } else { Err(Unserved::NoRoomToPark) }
@@ -231,4 +254,14 @@ impl<S: Storage> Shard<S> {
     fn close(self) -> Result<(), CommitError> {
         self.persist.close()
     }
+}
+
+/// Finds what the journal says is kept on the disk.
+fn find_idle<S: Storage>(core: &Core, idle: &mut IdleStore<S>) -> Result<(), ColdError> {
+    let mut next = core.streams().next_idle(None);
+    while let Some((stream, place)) = next {
+        idle.found(place)?;
+        next = core.streams().next_idle(Some(stream));
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod group;
 mod life;
 mod park;
 mod replay;
+mod rest;
 
 pub use self::group::{GROUP, Gathered, Group};
 pub use self::replay::Replay;
@@ -13,6 +14,7 @@ use shardset_model::{Identity, Point, Refusal, StreamId, UnixMillis, UnixNanos};
 
 use crate::applied::Applied;
 use crate::contexts::Contexts;
+use crate::idle::IdleStreams;
 use crate::index::Index;
 use crate::memory::Reach;
 use crate::parked::Parked;
@@ -38,6 +40,7 @@ pub struct Streams {
     contexts: Contexts,
     tombstones: Tombstones,
     parked: Parked,
+    idle: IdleStreams,
     generation: u32,
     /// Where the next sweep goes on.
     swept: u32,
@@ -80,6 +83,7 @@ impl Streams {
             contexts: Contexts::default(),
             tombstones: Tombstones::default(),
             parked: Parked::default(),
+            idle: IdleStreams::default(),
             generation: 1,
             swept: 0,
         }
@@ -215,6 +219,7 @@ impl Streams {
         self.details.insert_at(slot, details);
         self.index.insert(id, slot);
         self.tombstones.raise(id);
+        self.idle.take(id);
         true
     }
 

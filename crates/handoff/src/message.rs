@@ -4,8 +4,9 @@
 //! stand at whoever answers.
 //!
 //! What a sender has for a receiver is in one order, and a place in it is a *position*: 0 are the remains of forgotten streams,
-//! and `1 + slot` is the stream in that slot. Streams that are on their way stay in their slots and as they are, so a
-//! position means the same over restarts and whatever the size of chunks.
+//! `1 + slot` is the stream in that slot, and from 2^32 on come the streams that are not in memory, in the order of their ids.
+//! Streams that are on their way stay where they are and as they are, so a position means the same over restarts and whatever
+//! the size of chunks.
 
 use shardset_model::{Incarnation, Membership, ShardIndex};
 
@@ -82,8 +83,10 @@ pub struct Report {
     pub incarnation: Incarnation,
     /// Its membership; none while its disk is new and nobody told it.
     pub membership: Option<Membership>,
-    /// Streams that it counts, or keeps the totals of.
+    /// Streams that it counts, or keeps the totals of, in memory or not.
     pub streams: u64,
+    /// Those of them that are not in memory, because they were silent for long.
+    pub idle: u64,
     /// Streams that it has no more and still drops from memory.
     pub leftovers: u64,
     /// Points that wait for their streams.

@@ -13,6 +13,7 @@ mod place;
 mod receive;
 mod replay;
 mod report;
+mod rest;
 mod send;
 mod settle;
 
@@ -66,6 +67,8 @@ pub struct Shard {
     received: BTreeMap<ShardIndex, Received>,
     /// Slots of streams that left in a move that is over.
     leftovers: Vec<u32>,
+    /// Streams that left in a move that is over and are not in memory.
+    idle_leftovers: Vec<StreamId>,
     /// Where deciding on points that waited goes on.
     unparked: Option<StreamId>,
     /// No sample was told after this time.
@@ -85,6 +88,7 @@ impl Shard {
             outgoing: BTreeMap::new(),
             received: BTreeMap::new(),
             leftovers: Vec::new(),
+            idle_leftovers: Vec::new(),
             unparked: None,
             latest: UnixMillis(0),
             slot_changes: Vec::new(),

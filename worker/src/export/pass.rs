@@ -89,6 +89,11 @@ impl Desk {
         Self { done: 0, last, last_tick: 0, announced: Announcements::new(), open: None }
     }
 
+    /// The generation that it has been told up to.
+    pub(crate) fn done(&self) -> u32 {
+        self.done
+    }
+
     /// The newest time that it has been told, or is being told.
     pub(crate) fn last(&self) -> UnixMillis {
         self.last

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use shardset_accumulate::{Applied, Contexts, Effect, Gathered, Group, Outcome};
+use shardset_accumulate::{Applied, Contexts, Effect, Gathered, Group, Outcome, Place};
 use shardset_handoff::{Shard as Core, Taken};
 use shardset_journal::Storage;
-use shardset_model::{Identity, Point, Refusal, UnixNanos};
+use shardset_model::{Identity, Point, Refusal, StreamId, UnixNanos};
 use shardset_otlp::read::{AttributesAt, ContextRef, PointRef, Scratch, Visitor, read, read_metrics};
 use shardset_wire::ExportAnswer;
 
@@ -23,10 +23,11 @@ impl<S: Storage> Shard<S> {
     ///
     /// Some of its points are another shard's. The others are counted; the sender knows of none.
     pub(super) fn count(&mut self, request: &[u8], now: UnixNanos) -> Result<ExportAnswer, Unserved> {
-        let Self { core, persist, catalog, scratch, group, metrics, .. } = self;
+        let Self { core, persist, idle, catalog, scratch, group, metrics, .. } = self;
+        let read = &mut |place| idle.read(place);
         let (tally, refusals) = (Tally::default(), Refusals::default());
         let (missed, changes) = (Vec::new(), persist.changes());
-        let mut count = Count { request, core, catalog, group, tally, refusals, missed, changes, now };
+        let mut count = Count { request, core, catalog, group, tally, refusals, missed, changes, read, now };
         read_metrics(request, scratch, &mut count).expect(CHECKED);
         count.group();
         count.missed(scratch);
@@ -36,6 +37,11 @@ impl<S: Storage> Shard<S> {
         if tally.foreign > 0 {
             tracing::error!(points = tally.foreign, "points of streams that another shard owns were sent here");
             return Err(Unserved::Foreign);
+        }
+        if tally.unreadable > 0 {
+            return Err(Unserved::Unreadable(
+                "points of it are of streams on the disk that can not be read".to_owned(),
+            ));
         }
         Ok(refusals.into_answer())
     }
@@ -54,6 +60,8 @@ struct Count<'a> {
     /// Points, by their ordinals, that were taken for points of known streams and are not: next to never any.
     missed: Vec<u64>,
     changes: &'a mut Vec<u8>,
+    /// Reads a stream that is not in memory.
+    read: &'a mut dyn FnMut(Place) -> Option<Vec<u8>>,
     now: UnixNanos,
 }
 
@@ -130,6 +138,15 @@ impl Count<'_> {
         contents.expect(CHECKED);
     }
 
+    /// Takes a stream back into memory that was silent for long. `false` where it can not be read: its point is not counted.
+    fn wake(&mut self, stream: StreamId) -> bool {
+        let Some(place) = self.core.streams().place_of(stream) else { return true };
+        let encoded = (self.read)(place);
+        let woken = encoded.is_some_and(|encoded| self.core.wake(&encoded, self.changes).is_ok());
+        self.tally.unreadable += u64::from(!woken);
+        woken
+    }
+
     fn one(
         &mut self,
         point: &Point<'_>,
@@ -137,6 +154,9 @@ impl Count<'_> {
         context: ContextRef<'_>,
         attributes: impl FnOnce() -> Box<[u8]>,
     ) {
+        if self.core.streams().idle() > 0 && !self.wake(point.stream) {
+            return;
+        }
         let identity = |contexts: &mut Contexts| Identity {
             context: contexts.intern(context.digest(), || context.to_context()),
             attributes: attributes(),

@@ -147,7 +147,11 @@ impl<S: Storage> Shard<S> {
             }
             change.write(changes);
         });
-        let _durable = self.persist.commit();
+        self.lay_down();
+        self.tidy_idle(now);
+        if let Some(durable) = self.persist.commit() {
+            self.clean_idle(&durable);
+        }
         let generation = self.streams().generation();
         self.metrics.forgotten.inc_by(forgotten.len() as u64);
         forgotten.into_iter().for_each(|slot| self.catalog.leave(slot, generation));

@@ -19,7 +19,8 @@ impl<S: Storage> Shard<S> {
             Event::Unfinished { reply } => drop(reply.send(self.core.unfinished().collect())),
             Event::NextMessage { to, reply } => {
                 let able = self.persist.is_able();
-                drop(reply.send(if able { self.core.next_message(to) } else { None }));
+                let message = if able { self.core.next_message(to, |place| self.idle.read(place)) } else { None };
+                drop(reply.send(message));
             }
             Event::Replied { to, reply } => self.core.replied(to, &reply),
             _ => unreachable!("the other events are served elsewhere"),
@@ -27,14 +28,22 @@ impl<S: Storage> Shard<S> {
     }
 
     /// Hears of a newer membership.
-    pub(super) fn hear(&mut self, told: &Membership, source: Source) {
+    pub(super) fn hear(&mut self, told: &Membership, source: Source) -> Result<(), Unserved> {
+        self.make_ready_for(told)?;
         let before = self.core.membership().cloned();
         let adopted = self.core.hear(told, source, self.persist.changes());
         self.heard(before.as_ref(), told, adopted);
+        Ok(())
+    }
+
+    /// What a membership needs to know of streams must be known before it is taken.
+    fn make_ready_for(&mut self, told: &Membership) -> Result<(), Unserved> {
+        if self.core.can_take(told) { Ok(()) } else { self.wake_all() }
     }
 
     fn adopt(&mut self, adopt: &Adopt) -> Result<Report, Unserved> {
         self.able()?;
+        self.make_ready_for(&adopt.membership)?;
         let before = self.core.membership().cloned();
         let adopted = self.core.adopt(adopt, self.persist.changes());
         self.heard(before.as_ref(), &adopt.membership, adopted);
@@ -66,6 +75,7 @@ impl<S: Storage> Shard<S> {
 
     fn receive(&mut self, message: &Message) -> Result<Reply, Unserved> {
         self.able()?;
+        self.make_ready_for(&message.membership)?;
         let streams = self.streams().len();
         let received = self.core.receive(message, self.persist.changes());
         self.follow_slots();

@@ -16,10 +16,13 @@
 //! | parked | 10 | id (16 bytes), `u8` 1 and [identity](super::identity) where it is the first of its stream, else 0; then as of a point from its arrival on |
 //! | unparked | 11 | id (16 bytes) |
 //! | kept parked | 12 | id (16 bytes), identity, points (bytes): as "kept" |
+//! | laid down | 14 | slot, then as "kept idle" |
+//! | kept idle | 15 | id (16 bytes), newest time counted (`u64`, ns), arrival of the last counted point (`u32`, s), place: file `u32`, offset `u64`, length `u32` |
+//! | idle gone | 16 | id (16 bytes) |
 //! | offered | 13 | slot, newest time offered (`u64`, ms, two's complement), `u8` 1 where a zero was offered at the start |
 //!
 //! Slots are varints; differences of times wrap around. A stream that is forgotten is buried by a change of its own. A
-//! checkpoint is a list of "buried", "kept" and "kept parked". A point with the value "missing" is one that says that there
+//! checkpoint is a list of "buried", "kept", "kept parked" and "kept idle". A point with the value "missing" is one that says that there
 //! is no value any more. Exemplars are not kept. Tags from 32 on are not changes of streams; see `shardset_handoff`.
 
 use shardset_model::{Identity, Point as ModelPoint, StreamId, UnixMillis, UnixNanos, Value};
@@ -30,6 +33,7 @@ use super::stream::{Decoded, read_stream, write_stream};
 use super::value::{Scratch, read_value, write_value};
 use super::write;
 use crate::contexts::Contexts;
+use crate::idle::{Idle, Place};
 use crate::memory::Reach;
 use crate::record::Stream;
 use crate::tombstones::Tombstone;
@@ -129,6 +133,35 @@ pub enum Change<'a> {
         /// The points, as [`Change::Parked`] writes them, one after another.
         points: &'a [u8],
     },
+    /// A stream left memory; it is kept elsewhere.
+    LaidDown {
+        /// The slot that it had.
+        slot: u32,
+        /// The stream.
+        stream: StreamId,
+        /// Where it is kept.
+        place: Place,
+        /// The newest time that it counted.
+        newest: UnixNanos,
+        /// When the last point that counted arrived, in seconds since the Unix epoch.
+        counted_at: u32,
+    },
+    /// What a checkpoint holds of a stream that is kept elsewhere, or that it is kept at another place now.
+    KeptIdle {
+        /// The stream.
+        stream: StreamId,
+        /// Where it is kept.
+        place: Place,
+        /// The newest time that it counted.
+        newest: UnixNanos,
+        /// When the last point that counted arrived, in seconds since the Unix epoch.
+        counted_at: u32,
+    },
+    /// A stream that was kept elsewhere is no more here.
+    IdleGone {
+        /// The stream.
+        stream: StreamId,
+    },
     /// A destination is about to be told the stream's first value.
     Offered {
         /// The slot.
@@ -178,6 +211,15 @@ impl Change<'_> {
                 write_stream(*stream, out);
             }
             Self::Parked { .. } | Self::Unparked { .. } | Self::KeptParked { .. } => self.write_parked(out),
+            Self::LaidDown { slot, stream, place, newest, counted_at } => {
+                head(14, *slot, out);
+                write_idle(*stream, *place, *newest, *counted_at, out);
+            }
+            Self::KeptIdle { stream, place, newest, counted_at } => {
+                out.push(15);
+                write_idle(*stream, *place, *newest, *counted_at, out);
+            }
+            Self::IdleGone { stream } => id_head(16, *stream, out),
             Self::Offered { slot, time, zero_at_start } => {
                 head(13, *slot, out);
                 write::fixed64(out, time.0 as u64);
@@ -203,6 +245,22 @@ impl Change<'_> {
             _ => {}
         }
     }
+}
+
+fn write_idle(stream: StreamId, place: Place, newest: UnixNanos, counted_at: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&stream.digest().to_le_bytes());
+    write::fixed64(out, newest.0);
+    write::fixed32(out, counted_at);
+    write::fixed32(out, place.file);
+    write::fixed64(out, place.offset);
+    write::fixed32(out, place.length);
+}
+
+fn read_idle(reader: &mut Reader<'_>) -> Result<(StreamId, Idle), Corrupt> {
+    let stream = StreamId::from_digest(reader.fixed128()?);
+    let (newest, counted_at) = (reader.fixed64()?, reader.fixed32()?);
+    let place = Place { file: reader.fixed32()?, offset: reader.fixed64()?, length: reader.fixed32()? };
+    Ok((stream, Idle { place, newest, counted_at }))
 }
 
 fn id_head(tag: u8, stream: StreamId, out: &mut Vec<u8>) {
@@ -239,6 +297,9 @@ pub(crate) enum Record<'a> {
     Unparked { stream: StreamId },
     KeptParked { stream: StreamId, identity: Identity, points: &'a [u8] },
     Offered { slot: u32, time: UnixMillis, zero_at_start: bool },
+    LaidDown { slot: u32, stream: StreamId, idle: Idle },
+    KeptIdle { stream: StreamId, idle: Idle },
+    IdleGone { stream: StreamId },
 }
 
 /// What a change says about a point; the rest is its stream's.
@@ -260,7 +321,7 @@ pub(crate) fn read_record<'a>(
 ) -> Result<Record<'a>, Corrupt> {
     let at = reader.at();
     let tag = reader.byte()?;
-    if matches!(tag, 8 | 10..=12) {
+    if matches!(tag, 8 | 10..=12 | 15 | 16) {
         return read_by_id(tag, reader, contexts, scratch);
     }
     let slot = reader.narrow("slot")?;
@@ -283,6 +344,10 @@ pub(crate) fn read_record<'a>(
             let decoded = Box::new(read_stream(reader, contexts, scratch, reach, generation)?);
             Ok(Record::Kept { slot, decoded })
         }
+        14 => {
+            let (stream, idle) = read_idle(reader)?;
+            Ok(Record::LaidDown { slot, stream, idle })
+        }
         13 => {
             let time = UnixMillis(reader.fixed64()? as i64);
             Ok(Record::Offered { slot, time, zero_at_start: reader.flag()? })
@@ -298,8 +363,13 @@ fn read_by_id<'a>(
     contexts: &mut Contexts,
     scratch: &mut Scratch,
 ) -> Result<Record<'a>, Corrupt> {
+    if tag == 15 {
+        let (stream, idle) = read_idle(reader)?;
+        return Ok(Record::KeptIdle { stream, idle });
+    }
     let stream = StreamId::from_digest(reader.fixed128()?);
     match tag {
+        16 => Ok(Record::IdleGone { stream }),
         8 => Ok(Record::Buried(Tombstone { stream, floor: reader.fixed64()?, since: reader.fixed32()? })),
         10 => {
             let identity = if reader.flag()? { Some(read_identity(reader, contexts)?) } else { None };

@@ -32,6 +32,12 @@ pub enum Corrupt {
         /// The stream.
         stream: StreamId,
     },
+    /// A change speaks of a stream that is kept elsewhere, and it is not.
+    #[error("a change speaks of stream {stream} as of one that is kept elsewhere, and it is not")]
+    NotIdle {
+        /// The stream.
+        stream: StreamId,
+    },
     /// A change puts a stream where another one is, or one that is here already.
     #[error("a change puts a stream into slot {slot}, but the slot or the stream is taken")]
     Taken {

@@ -51,6 +51,11 @@ impl Streams {
             self.write_parked(stream, out);
             parked = self.next_parked(Some(stream));
         }
+        let mut idle = self.next_idle(None);
+        while let Some((stream, _)) = idle {
+            self.write_idle(stream, out);
+            idle = self.next_idle(Some(stream));
+        }
     }
 
     /// Appends to `out` what a checkpoint holds of the stream in a slot; `false` where the slot is vacant.
@@ -107,7 +112,8 @@ impl Streams {
         let (mut reader, mut scratch) = (Reader::new(changes), Scratch::default());
         let record = read_record(&mut reader, &mut self.contexts, &mut scratch, &self.reach, self.generation)?;
         match self.redo(record) {
-            Err(Corrupt::Vacant { .. } | Corrupt::NotParked { .. }) if replay == Replay::WithinCheckpoint => {}
+            Err(Corrupt::Vacant { .. } | Corrupt::NotParked { .. } | Corrupt::NotIdle { .. })
+                if replay == Replay::WithinCheckpoint => {}
             redone => redone?,
         }
         Ok(reader.at())
@@ -195,6 +201,17 @@ impl Streams {
                 self.records.get_mut(slot).ok_or(vacant(slot))?.offer_earlier(time, Offer { zero_at_start });
                 Ok(())
             }
+            JournalRecord::LaidDown { slot, stream, idle } => {
+                // Within a checkpoint the slot may not be known yet; where the stream is kept is known in any case.
+                let known = self.take(slot);
+                self.idle.put(stream, idle);
+                known.map(drop).ok_or(vacant(slot))
+            }
+            JournalRecord::KeptIdle { stream, idle } => {
+                self.idle.put(stream, idle);
+                Ok(())
+            }
+            JournalRecord::IdleGone { stream } => self.idle.take(stream).map(drop).ok_or(Corrupt::NotIdle { stream }),
             JournalRecord::Parked { stream, identity, point } => {
                 self.parked.add(stream, identity, point).then_some(()).ok_or(Corrupt::NotParked { stream })
             }

@@ -40,6 +40,7 @@ fn done(index: u32, membership: Option<Membership>) -> Report {
         incarnation: incarnation(index),
         membership,
         streams: 0,
+        idle: 0,
         leftovers: 0,
         parked_points: 0,
         parked_bytes: 0,

@@ -1,6 +1,6 @@
 //! Taking a membership.
 
-use shardset_model::{Membership, Phase};
+use shardset_model::{Membership, Phase, RoutingKey};
 
 use super::{Outgoing, Shard};
 use crate::fence::same_change;
@@ -88,6 +88,13 @@ impl Shard {
                 self.sort_away(slot);
             }
         }
+        self.sort_idle();
+    }
+
+    /// Whether the membership may be taken with streams that are not in memory: their owner is known by their ids alone. If
+    /// not, all of them must be [woken](Shard::wake) before.
+    pub fn can_take(&self, told: &Membership) -> bool {
+        self.streams.idle() == 0 || *told.routing() == RoutingKey::StreamId
     }
 
     /// A later change implies that the one before is over: nobody is waited for, and what was sent is dropped.
@@ -101,6 +108,11 @@ impl Shard {
     /// still has is nobody's.
     fn drop_everything(&mut self, changes: &mut Vec<u8>) {
         self.leftovers.extend((0..self.streams.slots()).filter(|slot| self.streams.get(*slot).is_some()));
+        let mut next = self.streams.next_idle(None);
+        while let Some((stream, _)) = next {
+            self.idle_leftovers.push(stream);
+            next = self.streams.next_idle(Some(stream));
+        }
         while self.settle(usize::MAX, changes) {}
     }
 
@@ -116,11 +128,28 @@ impl Shard {
         }
     }
 
+    /// Puts the streams that are not in memory, and that another shard owns now, where they belong.
+    pub(super) fn sort_idle(&mut self) {
+        let Some(shards) = self.membership.as_ref().map(Membership::shards) else { return };
+        let mut next = self.streams.next_idle(None);
+        while let Some((stream, _)) = next {
+            let owner = shardset_placement::owner(stream.low64(), shards);
+            if owner != self.index {
+                match self.outgoing.get_mut(&owner) {
+                    Some(outgoing) => outgoing.idle.push(stream),
+                    None => self.idle_leftovers.push(stream),
+                }
+            }
+            next = self.streams.next_idle(Some(stream));
+        }
+    }
+
     /// The move is over: nobody is waited for any more, and what was sent is dropped bit by bit.
     pub(super) fn release(&mut self) {
         self.received.clear();
         for (_, outgoing) in std::mem::take(&mut self.outgoing) {
             self.leftovers.extend(outgoing.slots);
+            self.idle_leftovers.extend(outgoing.idle);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A checkpoint: everything a worker knows, as changes, written bit by bit while it goes on.
 //!
 //! What stands of the protocol and what is left of forgotten streams come first: changes that follow build on them. Then come the
-//! streams by slot, then the points that wait. A stream that changes after it was written is followed by that change; one
+//! streams by slot, then the points that wait, then where the streams are that are not in memory. A stream that changes after it was written is followed by that change; one
 //! that changes before is written as it is then. So whoever replays from the beginning leaves out what it can not place yet.
 
 use shardset_model::StreamId;
@@ -20,6 +20,8 @@ pub enum Checkpoint {
     Streams(u32),
     /// Points that wait for the streams after this one are to be written.
     Parked(Option<StreamId>),
+    /// Where the streams after this one are kept is to be written.
+    Idle(Option<StreamId>),
     /// Everything is written.
     Complete,
 }
@@ -53,6 +55,16 @@ impl Shard {
                         return Checkpoint::Parked(after);
                     }
                     self.streams.write_parked(stream, changes);
+                    after = Some(stream);
+                }
+                Checkpoint::Idle(None)
+            }
+            Checkpoint::Idle(mut after) => {
+                while let Some((stream, _)) = self.streams.next_idle(after) {
+                    if changes.len() >= end {
+                        return Checkpoint::Idle(after);
+                    }
+                    self.streams.write_idle(stream, changes);
                     after = Some(stream);
                 }
                 Checkpoint::Complete

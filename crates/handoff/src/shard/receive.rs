@@ -89,6 +89,9 @@ impl Shard {
 
     fn stream_arrives(&mut self, encoded: &[u8], changes: &mut Vec<u8>) -> Result<(), BadRecord> {
         let stream = Streams::id_of(encoded)?;
+        if self.streams.place_of(stream).is_some() {
+            return Ok(());
+        }
         if let Some(slot) = self.streams.find(stream) {
             if holds(Rule::InstallOnce) {
                 return Ok(());

@@ -32,6 +32,7 @@ impl Shard {
     pub fn recovered(&mut self) {
         self.outgoing.clear();
         self.leftovers.clear();
+        self.idle_leftovers.clear();
         if let Some(membership) = self.membership.as_ref().filter(|membership| membership.phase() == Phase::Moving) {
             self.outgoing = receivers(membership, self.index).map(|to| (to, Outgoing::default())).collect();
         }
@@ -40,6 +41,9 @@ impl Shard {
                 self.sort_away(slot);
             }
         }
+        self.sort_idle();
+        // What the journal has released is not in use since before this life.
+        self.streams.take_released();
         self.slot_changes.clear();
     }
 

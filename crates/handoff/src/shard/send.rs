@@ -2,8 +2,8 @@
 //!
 //! A sender keeps nothing durable of how far it has come: receivers say it. After a restart it asks.
 
-use shardset_accumulate::Streams;
-use shardset_model::{Incarnation, RoutingKey, ShardIndex};
+use shardset_accumulate::{Place, Streams};
+use shardset_model::{Incarnation, RoutingKey, ShardIndex, StreamId};
 
 use super::Shard;
 use crate::message::{Message, Progress, Reply, Sending};
@@ -15,6 +15,8 @@ use crate::rule::{Rule, holds};
 pub(super) struct Outgoing {
     /// Slots of streams, ascending.
     pub(super) slots: Vec<u32>,
+    /// Streams that are not in memory, ascending.
+    pub(super) idle: Vec<StreamId>,
     receiver: Option<Incarnation>,
     through: u64,
     completed: bool,
@@ -22,6 +24,8 @@ pub(super) struct Outgoing {
 
 /// The position of the first stream.
 const STREAMS: u64 = 1;
+/// The position of the first stream that is not in memory.
+const IDLE: u64 = 1 << 32;
 
 impl Outgoing {
     /// The receiver's disk is in this life. A new one has nothing.
@@ -36,12 +40,22 @@ impl Outgoing {
         self.slots.partition_point(|&slot| STREAMS + u64::from(slot) < self.through)
     }
 
+    /// The first of the streams not in memory that the receiver has not.
+    fn next_idle(&self) -> usize {
+        usize::try_from(self.through.saturating_sub(IDLE)).unwrap_or(usize::MAX).min(self.idle.len())
+    }
+
+    /// How many streams there are to send.
+    pub(super) fn total(&self) -> u64 {
+        (self.slots.len() + self.idle.len()) as u64
+    }
+
     pub(super) fn sending(&self, to: ShardIndex) -> Sending {
         Sending {
             to,
             receiver: self.receiver,
-            sent: self.next_slot() as u64,
-            total: self.slots.len() as u64,
+            sent: (self.next_slot() + self.next_idle()) as u64,
+            total: self.total(),
             completed: self.completed,
         }
     }
@@ -54,8 +68,9 @@ impl Shard {
     }
 
     /// What to send to a receiver next; none where it has everything. To be asked, and sent, only while all changes so far are
-    /// durable. May be asked again: it is the same until [`Shard::replied`] says that it has arrived.
-    pub fn next_message(&self, to: ShardIndex) -> Option<Message> {
+    /// durable. May be asked again: it is the same until [`Shard::replied`] says that it has arrived. `read` reads a stream that is
+    /// not in memory; where it can not, there is nothing to send until it can.
+    pub fn next_message(&self, to: ShardIndex, read: impl FnMut(Place) -> Option<Vec<u8>>) -> Option<Message> {
         let outgoing = self.outgoing.get(&to).filter(|outgoing| !outgoing.completed)?;
         let progress = match outgoing.receiver {
             None => Progress::Ask,
@@ -63,10 +78,9 @@ impl Shard {
             Some(_) if outgoing.through < STREAMS => {
                 Progress::Chunk { position: outgoing.through, next: STREAMS, items: self.remains(to) }
             }
-            Some(_) if outgoing.next_slot() == outgoing.slots.len() => {
-                Progress::Complete { position: outgoing.through }
-            }
-            Some(_) => self.chunk(outgoing),
+            Some(_) if outgoing.next_slot() < outgoing.slots.len() => self.chunk(outgoing),
+            Some(_) if outgoing.next_idle() < outgoing.idle.len() => self.idle_chunk(outgoing, read)?,
+            Some(_) => Progress::Complete { position: outgoing.through },
         };
         Some(Message {
             from: self.index,
@@ -108,6 +122,21 @@ impl Shard {
             }
         }
         Progress::Chunk { position: outgoing.through, next, items }
+    }
+
+    fn idle_chunk(&self, outgoing: &Outgoing, mut read: impl FnMut(Place) -> Option<Vec<u8>>) -> Option<Progress> {
+        let (mut items, first) = (Vec::new(), outgoing.next_idle());
+        let mut next = IDLE + first as u64;
+        for &stream in &outgoing.idle[first..] {
+            if let Some(place) = self.streams.place_of(stream) {
+                Item::Stream(&read(place)?).write(&mut items);
+            }
+            next += 1;
+            if items.len() >= self.limits.chunk_bytes {
+                break;
+            }
+        }
+        Some(Progress::Chunk { position: outgoing.through, next, items })
     }
 
     /// What is left of forgotten streams, as far as it may be of use to a receiver. Their identity is gone, so where that decides

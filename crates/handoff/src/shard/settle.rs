@@ -12,7 +12,7 @@ impl Shard {
     pub fn settle(&mut self, budget: usize, changes: &mut Vec<u8>) -> bool {
         self.drop_leftovers(budget, changes);
         let more_parked = self.unpark_some(budget, changes);
-        !self.leftovers.is_empty() || more_parked
+        !self.leftovers.is_empty() || !self.idle_leftovers.is_empty() || more_parked
     }
 
     fn drop_leftovers(&mut self, budget: usize, changes: &mut Vec<u8>) {
@@ -21,6 +21,10 @@ impl Shard {
             if self.streams.remove(slot, changes) {
                 self.slot_changes.push(SlotChange::Left(slot));
             }
+        }
+        for _ in 0..budget.min(self.idle_leftovers.len()) {
+            let Some(stream) = self.idle_leftovers.pop() else { return };
+            self.streams.drop_idle(stream, changes);
         }
     }
 

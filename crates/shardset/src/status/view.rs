@@ -41,6 +41,8 @@ pub(crate) struct WorkerView {
     pub(crate) epoch: u64,
     pub(crate) phase: String,
     pub(crate) streams: u64,
+    /// Those of them that are on the disk only.
+    pub(crate) idle: u64,
     pub(crate) leftovers: u64,
     pub(crate) parked_points: u64,
     pub(crate) parked_bytes: u64,
@@ -99,6 +101,7 @@ impl WorkerView {
             epoch: known.map_or(0, |known| known.epoch().get()),
             phase: known.map_or("", |known| phase(known.phase())).to_owned(),
             streams: report.streams,
+            idle: report.idle,
             leftovers: report.leftovers,
             parked_points: report.parked_points,
             parked_bytes: report.parked_bytes,

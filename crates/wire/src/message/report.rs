@@ -20,6 +20,7 @@
 //!   9: receiving (repeated)         in the present move
 //!        1: from (uint32)
 //!        2: completed (bool)        whether everything has come
+//!  10: idle (uint64)                streams of 4 that are not in memory
 //! ```
 
 use prost::Message;
@@ -51,6 +52,8 @@ pub(crate) struct Report {
     sending: Vec<Sending>,
     #[prost(message, repeated, tag = "9")]
     receiving: Vec<Reception>,
+    #[prost(uint64, tag = "10")]
+    idle: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -95,6 +98,7 @@ impl From<handoff::Report> for Report {
             parked_bytes: report.parked_bytes,
             sending: report.sending.into_iter().map(Sending::from).collect(),
             receiving: report.receiving.into_iter().map(Reception::from).collect(),
+            idle: report.idle,
         }
     }
 }
@@ -113,6 +117,7 @@ impl Twin for Report {
             parked_bytes: self.parked_bytes,
             sending: self.sending.into_iter().map(Sending::read).collect::<Result<_, _>>()?,
             receiving: self.receiving.into_iter().map(Reception::read).collect::<Result<_, _>>()?,
+            idle: self.idle,
         })
     }
 }
@@ -157,6 +162,7 @@ mod tests {
             incarnation: incarnation(9),
             membership: Some(membership()),
             streams: 1,
+            idle: 6,
             leftovers: 2,
             parked_points: 3,
             parked_bytes: 4,
@@ -174,7 +180,7 @@ mod tests {
         expected.extend(b"\x1a\x08\x08\x07\x10\x05\x18\x03\x20\x02\x20\x01\x28\x02\x30\x03\x38\x04");
         expected.extend(b"\x42\x1a\x08\x03\x12\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\x18\x05\x20\x05\x28\x01");
         expected.extend(b"\x42\x05\x08\x04\x20\xac\x02");
-        expected.extend(b"\x4a\x04\x08\x02\x10\x01");
+        expected.extend(b"\x4a\x04\x08\x02\x10\x01\x50\x06");
         assert_eq!(encode(&Report::from(report())), expected);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shardset_model::{Context, Identity, MetricKind, Point, StreamId, Temporality, UnixMillis, UnixNanos, Value};
 
-use crate::{Change, Corrupt, Settings, Streams};
+use crate::{Change, Corrupt, Place, Settings, Streams};
 
 const COUNTER: MetricKind = MetricKind::Sum { temporality: Temporality::Delta, monotonic: true };
 
@@ -90,6 +90,24 @@ fn the_bytes_of_changes_are_these() {
     assert_eq!(bytes(Change::Told { slot: 1, time: UnixMillis(-1) }), "0501ffffffffffffffff");
     assert_eq!(bytes(Change::Removed { slot: 1 }), "0701");
     let buried = Change::Buried { stream: StreamId::from_digest(1), floor: now, since: 2 };
+    let stream = StreamId::from_digest(1);
+    let id = "01000000000000000000000000000000";
+    let parked = Change::Parked { stream, identity: Some(&identity()), now, point: &point };
+    let tail = "0a00000000000000060402000000000000f03f";
+    assert_eq!(bytes(parked), ["0a", id, "01", "020102017301760103016e01754101640104", tail].concat());
+    let parked = Change::Parked { stream, identity: None, now, point: &point };
+    assert_eq!(bytes(parked), ["0a", id, "00", tail].concat());
+    assert_eq!(bytes(Change::Unparked { stream }), ["0b", id].concat());
+    let kept = Change::KeptParked { stream, identity: &identity(), points: &[7, 8] };
+    assert_eq!(bytes(kept), ["0c", id, "020102017301760103016e01754101640104", "020708"].concat());
+    let offered = Change::Offered { slot: 1, time: UnixMillis(2), zero_at_start: true };
+    assert_eq!(bytes(offered), "0d01020000000000000001");
+    let (place, newest) = (Place { file: 3, offset: 4, length: 5 }, UnixNanos(6));
+    let idle = [id, "0600000000000000", "07000000", "03000000", "0400000000000000", "05000000"].concat();
+    let down = Change::LaidDown { slot: 1, stream, place, newest, counted_at: 7 };
+    assert_eq!(bytes(down), format!("0e01{idle}"));
+    assert_eq!(bytes(Change::KeptIdle { stream, place, newest, counted_at: 7 }), format!("0f{idle}"));
+    assert_eq!(bytes(Change::IdleGone { stream }), ["10", id].concat());
     assert_eq!(bytes(buried), ["08", "01000000000000000000000000000000", "0a00000000000000", "02000000"].concat());
 }
 

@@ -4,6 +4,7 @@
 //! several writers; the state goes through its codec, or through its journal, at any moment.
 
 mod fold;
+mod idle;
 mod script;
 
 use proptest::prelude::*;

@@ -73,8 +73,35 @@ impl Running {
     ///
     /// When it runs longer than `bound`.
     pub async fn terminate(&mut self, bound: Duration) -> anyhow::Result<ExitStatus> {
-        kill_process(self.pid(), Signal::TERM).context("send SIGTERM")?;
+        self.ask_to_stop()?;
         self.end(bound).await.with_context(|| self.log_tail())
+    }
+
+    /// Asks it to stop (SIGTERM), and does not wait.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn ask_to_stop(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Stops it where it stands (SIGSTOP).
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn pause(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn resume(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
     }
 
     /// Ends it at once (SIGKILL).
@@ -115,8 +142,10 @@ impl Running {
         format!("--- end of the log of {} ---\n{}", self.name, &log[from..])
     }
 
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+    fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        // Once its end was noticed, its id may be another program's.
+        self.is_running()?;
+        kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("send {signal:?} to {}", self.name))
     }
 }
 

@@ -10,6 +10,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 static NEXT: AtomicU16 = AtomicU16::new(20_000);
 const END: u16 = 32_000;
 
+/// Looks for ports from this one on, in this process.
+pub fn begin_at(port: u16) {
+    NEXT.store(port, Ordering::Relaxed);
+}
+
 /// An address that nobody listens on.
 ///
 /// # Panics

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -57,7 +58,20 @@ impl Prometheus {
     ///
     /// When it does not start, or is not ready in time.
     pub async fn start_scraping(targets: &[SocketAddr]) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::start_in(tempfile::tempdir()?, targets).await
+    }
+
+    /// Starts it with nothing to scrape; its data and its log stay under `parent`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_under(parent: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("prometheus-").disable_cleanup(true).tempdir_in(parent)?;
+        Self::start_in(folder, &[]).await
+    }
+
+    async fn start_in(folder: TempDir, targets: &[SocketAddr]) -> anyhow::Result<Self> {
         let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
         let configs = serde_json::json!([{"job_name": "shardset", "static_configs": [{"targets": targets}]}]);
         // YAML is a superset of JSON.

@@ -17,6 +17,20 @@ fn the_page_of_settings_lists_every_flag_with_its_default() -> anyhow::Result<()
 }
 
 #[test]
+fn the_page_of_settings_names_every_flag_of_the_other_verbs() -> anyhow::Result<()> {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md"))?;
+    for verb in ["worker", "gateway", "scale", "status"] {
+        let (status, help) = output(&[verb, "--help"])?;
+        ensure!(status.success(), "{help}");
+        for row in flags(&help).lines().skip(2) {
+            let flag = row.split('`').nth(1).context("a row begins with its flag")?;
+            ensure!(page.contains(&format!("`{flag}`")), "{verb} --{flag} is not on the page");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn the_page_of_settings_names_every_key_of_a_destination() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("shardset.toml");

@@ -34,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["accumulate", "handoff", "journal", "model", "otlp", "placement", "process", "remote-write", "wire"],
     ),
     ("shardset-coordinator", &["handoff", "membership", "model", "wire"]),
+    ("shardset-sim", &["accumulate", "handoff", "journal", "model"]),
     ("shardset-load", &["model", "wire"]),
     (
         "shardset",

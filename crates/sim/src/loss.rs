@@ -1,0 +1,120 @@
+//! What is lost with a disk, exactly: no more is excused than the protocol says.
+//!
+//! A lost disk takes what nobody else has. In a move the senders still have what they sent, and send it again to the new disk,
+//! so that is not lost; unless the move's end is published by a coordinator that last saw the disk before it was lost. That
+//! is known only when it publishes, so until then it is a *doubt*.
+//!
+//! A worker that the user gives up takes with it what it has not sent, and what was not sent to it.
+
+use shardset_handoff::owner;
+use shardset_model::{Epoch, Incarnation, Membership, Phase, ShardIndex};
+
+use crate::api::{Api, Sighting};
+use crate::catalog::{Points, points_of, shown};
+use crate::node::Node;
+use crate::scene::Scene;
+use crate::worker::Worker;
+
+/// Points that are lost if the end of a move is published by one who saw this disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubt {
+    epoch: Epoch,
+    worker: ShardIndex,
+    incarnation: Incarnation,
+    stream: usize,
+    points: Points,
+}
+
+/// Takes off what is owed what is lost with the disk of the worker at `at`; the rest is in doubt.
+pub(crate) fn disk_lost(workers: &[Worker], at: usize, api: &Api, scene: &mut Scene) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
+    for stream in scene.catalog.numbers() {
+        let mine =
+            workers[at].held(stream, scene).unwrap_or_default().all() | durably(&workers[at], stream, scene).all();
+        let others = workers.iter().filter(|worker| worker.index.position() != at);
+        let (mut safe, mut sent_again) = (0, 0);
+        for worker in others {
+            let had = durably(worker, stream, scene);
+            if !worker.is_nobodys(stream, scene) {
+                safe |= had.counted | had.waiting;
+            }
+            sent_again |= if still_sends(worker, at, stream, api, scene) { had.away } else { 0 };
+        }
+        let lost = mine & !safe & !sent_again;
+        lose(stream, lost, scene);
+        let (points, worker) = (mine & !safe & sent_again, &workers[at]);
+        if let Some(shard) = worker.durable().filter(|_| points != 0)
+            && let Some(membership) = shard.membership()
+        {
+            let (epoch, incarnation) = (membership.epoch(), shard.incarnation());
+            doubts.push(Doubt { epoch, worker: worker.index, incarnation, stream, points });
+        }
+    }
+    doubts
+}
+
+/// The end of a move is published: what was in doubt is lost, or will be sent again.
+pub(crate) fn settle_doubts(doubts: &mut Vec<Doubt>, ended: &Membership, sighting: &Sighting, scene: &mut Scene) {
+    let settled = doubts.extract_if(.., |doubt| doubt.epoch <= ended.epoch());
+    for doubt in settled.filter(|doubt| doubt.epoch == ended.epoch()).collect::<Vec<_>>() {
+        if sighting.incarnations.get(&doubt.worker) == Some(&doubt.incarnation) {
+            lose(doubt.stream, doubt.points, scene);
+        }
+    }
+}
+
+/// The end of a move is published without some workers: what is not at its owner is lost.
+pub(crate) fn given_up(workers: &mut [Worker], ended: &Membership, sighting: &Sighting, scene: &mut Scene) {
+    for stream in scene.catalog.numbers() {
+        let series = scene.catalog.get(stream);
+        let (owner, _) = owner(ended, series.id, &series.identity);
+        let (mut kept, mut others) = (0, 0);
+        for worker in workers.iter() {
+            let had = durably(worker, stream, scene).all();
+            *(if worker.index == owner { &mut kept } else { &mut others }) |= had;
+        }
+        lose(stream, others & !kept, scene);
+    }
+    let given_up = workers.iter_mut().filter(|worker| sighting.given_up.contains(&worker.index));
+    given_up.for_each(|worker| worker.give_up(ended));
+}
+
+fn lose(stream: usize, points: Points, scene: &mut Scene) {
+    if points != 0 {
+        scene.note(Node::World, || format!("s{stream} loses {}", shown(points)));
+        scene.ledger.lose(stream, points);
+    }
+}
+
+/// What a worker has on its disk.
+#[derive(Default)]
+struct Durably {
+    counted: Points,
+    away: Points,
+    waiting: Points,
+}
+
+impl Durably {
+    const fn all(&self) -> Points {
+        self.counted | self.away | self.waiting
+    }
+}
+
+fn durably(worker: &Worker, stream: usize, scene: &Scene) -> Durably {
+    let mut durably = Durably { waiting: worker.waits_durably(stream), ..Durably::default() };
+    let id = scene.catalog.get(stream).id;
+    let streams = worker.durable().map(|shard| shard.streams());
+    let Some(stream) = streams.and_then(|streams| streams.get(streams.find(id)?)) else { return durably };
+    let points = points_of(&stream.value()).unwrap_or(0);
+    *(if stream.is_away() { &mut durably.away } else { &mut durably.counted }) = points;
+    durably
+}
+
+/// Whether a worker will send what it has of a stream to the one whose disk is lost.
+fn still_sends(worker: &Worker, to: usize, stream: usize, api: &Api, scene: &Scene) -> bool {
+    let Some(membership) = worker.durable().and_then(|shard| shard.membership()) else { return false };
+    let series = scene.catalog.get(stream);
+    membership.phase() == Phase::Moving
+        && !api.has_ended(membership.epoch())
+        && owner(membership, series.id, &series.identity).0.position() == to
+}

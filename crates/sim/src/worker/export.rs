@@ -1,0 +1,82 @@
+//! Exporting: a simple pass over all streams at each tick, by the rules of the real one.
+//!
+//! A sample is later than every sample that any owner of its stream may have told, which the stream and the stamp remember;
+//! both are durable before the sample leaves. The first value of a stream has a zero right before it.
+
+use shardset_accumulate::{Change, Offer, Stream};
+use shardset_handoff::{Rule, holds};
+use shardset_model::{StreamId, UnixMillis};
+
+use super::Worker;
+use super::commit::Pending;
+use crate::catalog::points_of;
+use crate::message::Sample;
+use crate::node::SECOND;
+use crate::queue::Event;
+use crate::scene::Scene;
+
+/// Samples under way, and whom to note as told when they are stored.
+#[derive(Default)]
+struct Pass {
+    samples: Vec<Sample>,
+    told: Vec<(u32, StreamId, UnixMillis)>,
+}
+
+impl Worker {
+    pub(super) fn tick(&mut self, scene: &mut Scene) {
+        let Some(process) = &mut self.process else { return };
+        let delay = scene.around(SECOND);
+        scene.after(delay, Event::Tick { worker: self.index, life: self.life });
+        if process.is_failing {
+            return;
+        }
+        let earlier = process.ticked.max(process.shard.latest());
+        let time = scene.clock(self.ahead).millis().max(earlier.plus_millis(1));
+        let mut pass = Pass::default();
+        for slot in 0..self.slots() {
+            self.tell(slot, time, earlier, &mut pass, scene);
+        }
+        let Some(process) = &mut self.process else { return };
+        let latest = pass.told.iter().map(|(_, _, time)| *time).fold(time, UnixMillis::max);
+        process.ticked = latest;
+        if pass.samples.is_empty() {
+            return;
+        }
+        process.shard.stamp(latest, &mut process.changes);
+        process.passes += 1;
+        let number = process.passes;
+        process.told.insert(number, pass.told);
+        process.pending.push(Pending::Samples { pass: number, samples: pass.samples });
+        self.commit_soon(scene);
+    }
+
+    fn slots(&self) -> u32 {
+        self.process.as_ref().map_or(0, |process| process.shard.streams().slots())
+    }
+
+    fn tell(&mut self, slot: u32, tick: UnixMillis, earlier: UnixMillis, pass: &mut Pass, scene: &mut Scene) {
+        let Some(process) = &mut self.process else { return };
+        let Some(stream) = process.shard.streams().get(slot).filter(|stream| is_exported(*stream)) else { return };
+        let (id, start, told) = (stream.id(), stream.start(), stream.told());
+        let Some(total) = points_of(&stream.value()) else { return };
+        let Some(number) = scene.catalog.numbers().find(|number| scene.catalog.get(*number).id == id) else { return };
+        let time = told.filter(|told| *told > tick).map_or(tick, |told| told.plus_millis(1));
+        let (life, given_up) = (scene.ledger.get(number).life, self.is_nobodys(number, scene));
+        let sample = Sample { stream: number, time, total, start, life, given_up };
+        let Some(process) = &mut self.process else { return };
+        if told.is_none() {
+            process.shard.streams_mut().mark_offered(slot, time, Offer { zero_at_start: false });
+            Change::Offered { slot, time, zero_at_start: false }.write(&mut process.changes);
+            let before = time.minus_millis(1);
+            if before > earlier {
+                pass.samples.push(Sample { time: before, total: 0, ..sample });
+            }
+        }
+        pass.samples.push(sample);
+        pass.told.push((slot, id, time));
+    }
+}
+
+fn is_exported(stream: Stream<'_>) -> bool {
+    !stream.is_away() || !holds(Rule::AwayIsSilent)
+}

@@ -101,6 +101,13 @@ impl<S: Storage> Persist<S> {
         }
     }
 
+    /// Makes everything committed so far durable, whatever the settings say; none where the journal can not now.
+    pub(crate) fn sync(&mut self) -> Option<Receipt> {
+        self.commit()?;
+        let synced = self.journal.sync();
+        synced.inspect_err(|error| self.failed(error)).ok()
+    }
+
     /// Whether it is time to begin a checkpoint.
     pub(crate) fn checkpoint_is_due(&self) -> bool {
         if self.checkpoint_failed.is_some_and(|failed| failed.elapsed() < CHECKPOINT_AGAIN_AFTER) {

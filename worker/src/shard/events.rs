@@ -149,8 +149,8 @@ impl<S: Storage> Shard<S> {
         });
         self.lay_down();
         self.tidy_idle(now);
-        if let Some(durable) = self.persist.commit() {
-            self.clean_idle(&durable);
+        if self.persist.commit().is_some() {
+            self.clean_idle();
         }
         let generation = self.streams().generation();
         self.metrics.forgotten.inc_by(forgotten.len() as u64);

@@ -75,7 +75,10 @@ impl<S: Storage> Shard<S> {
 
     fn receive(&mut self, message: &Message) -> Result<Reply, Unserved> {
         self.able()?;
-        self.make_ready_for(&message.membership)?;
+        let is_news = |mine: &Membership| message.membership.epoch() > mine.epoch();
+        if self.core.membership().is_some_and(is_news) {
+            self.hear(&message.membership, Source::Peer)?;
+        }
         let streams = self.streams().len();
         let received = self.core.receive(message, self.persist.changes());
         self.follow_slots();

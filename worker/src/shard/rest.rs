@@ -6,7 +6,7 @@
 
 use shardset_accumulate::Place;
 use shardset_journal::Storage;
-use shardset_model::{Receipt, StreamId, UnixNanos};
+use shardset_model::{StreamId, UnixNanos};
 
 use super::{Shard, Unserved};
 
@@ -79,12 +79,13 @@ impl<S: Storage> Shard<S> {
         }
     }
 
-    /// What is not needed on the disk any more goes, given that this is durable.
-    pub(super) fn clean_idle(&mut self, durable: &Receipt) {
+    /// What is not needed on the disk any more goes, when that is durable.
+    pub(super) fn clean_idle(&mut self) {
         let released = self.core.streams_mut().take_released();
-        if !released.is_empty() {
-            released.into_iter().for_each(|place| self.idle.release(place));
-            self.idle.clean(durable);
+        let is_clean = released.is_empty();
+        released.into_iter().for_each(|place| self.idle.release(place));
+        if !is_clean && let Some(durable) = self.persist.sync() {
+            self.idle.clean(&durable);
         }
         self.metrics.on_disk.set(i64::try_from(self.core.streams().idle()).unwrap_or(i64::MAX));
         self.metrics.idle_bytes.set(i64::try_from(self.idle.disk_bytes()).unwrap_or(i64::MAX));

@@ -110,7 +110,7 @@ impl<S: Storage> Shard<S> {
         moves: Arc<Notify>,
         metrics: ShardMetrics,
     ) -> Result<Self, RecoverError> {
-        let began = Instant::now();
+        let (began, is_new) = (Instant::now(), opening.is_new());
         let streams = Streams::new(settings.accumulate);
         let limits = Limits { parked_bytes: settings.parked_bytes_max, ..Limits::default() };
         let mut core = Core::new(index, opening.incarnation(), streams, limits);
@@ -138,7 +138,12 @@ impl<S: Storage> Shard<S> {
         shard.show();
         let (streams, took) = (shard.streams().len(), began.elapsed());
         let epoch = shard.core.membership().map_or(0, |membership| membership.epoch().get());
-        tracing::info!(shard = %index, incarnation = %shard.core.incarnation(), epoch, streams, ?took, "shard recovered");
+        let incarnation = shard.core.incarnation();
+        tracing::info!(shard = %index, %incarnation, epoch, streams, ?took, "shard recovered");
+        if is_new {
+            shard.metrics.handoff.empty_disks.inc();
+            tracing::warn!(shard = %index, %incarnation, "the disk is empty: points are refused until whoever coordinates tells the membership");
+        }
         Ok(shard)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shardset_handoff::{Adopt, Observed, Report, Step, Waiting, Wish, plan};
 use shardset_membership::{Address, Record};
-use shardset_model::{Membership, ShardCount, ShardIndex};
+use shardset_model::{Epoch, Membership, Phase, ShardCount, ShardIndex};
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::workers::Workers;
@@ -133,6 +133,9 @@ impl<C: Cluster> Coordinator<C> {
         if remembers && self.told.get(&shard) == Some(&said) {
             return false;
         }
+        if report.is_some_and(|report| report.membership.is_none()) && self.was_member(shard, &said.0.membership) {
+            tracing::warn!(%shard, incarnation = %said.0.incarnation, "a worker is back with an empty disk: streams that it alone had begin anew");
+        }
         match self.workers.tell(shard, said.0.clone()).await {
             Ok(_) => drop(self.told.insert(shard, said)),
             Err(status) => {
@@ -141,6 +144,15 @@ impl<C: Cluster> Coordinator<C> {
             }
         }
         true
+    }
+
+    /// Whether a worker had streams before: it was told, or others were, and it is none of those that are being added.
+    fn was_member(&self, shard: ShardIndex, membership: &Membership) -> bool {
+        let is_old = match membership.phase() {
+            Phase::Stable => membership.epoch() != Epoch::FIRST,
+            Phase::Moving => shard.get() < membership.previous().get(),
+        };
+        is_old || self.told.contains_key(&shard)
     }
 
     async fn publish(&mut self, seen: Option<&Record>, next: Membership) -> Result<bool, ClusterError> {

@@ -19,6 +19,7 @@ pub(super) struct Families {
     parked_bytes: Family<Shard, Gauge>,
     parked_points: Family<Shard, Counter>,
     foreign: Family<Shard, Counter>,
+    empty_disks: Family<Shard, Counter>,
 }
 
 /// The metrics of one shard's moves.
@@ -32,6 +33,7 @@ pub(crate) struct HandoffMetrics {
     parked_bytes: Gauge,
     pub(crate) parked_points: Counter,
     pub(crate) foreign: Counter,
+    pub(crate) empty_disks: Counter,
 }
 
 impl Families {
@@ -60,6 +62,8 @@ impl Families {
         registry.register(name("points_parked"), points, self.parked_points.clone());
         let foreign = "Points of streams that another shard owns, whose requests were refused: two sets are mixed up";
         registry.register(name("points_foreign"), foreign, self.foreign.clone());
+        let empty = "Starts with an empty disk: the first one of a worker, and every one after its disk was lost";
+        registry.register(name("empty_disk_starts"), empty, self.empty_disks.clone());
     }
 
     pub(super) fn of(&self, label: &Shard) -> HandoffMetrics {
@@ -72,6 +76,7 @@ impl Families {
             parked_bytes: self.parked_bytes.get_or_create_owned(label),
             parked_points: self.parked_points.get_or_create_owned(label),
             foreign: self.foreign.get_or_create_owned(label),
+            empty_disks: self.empty_disks.get_or_create_owned(label),
         }
     }
 }

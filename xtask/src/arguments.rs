@@ -1,5 +1,6 @@
 //! What `cargo xtask` takes.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -34,6 +35,13 @@ pub(crate) enum Task {
         /// Write the generated parts of docs/ anew (with `documentation`).
         #[arg(long)]
         bless: bool,
+    },
+    /// Real processes under load and under faults, then an exact comparison; `chaos --help` says more.
+    #[command(disable_help_flag = true)]
+    Chaos {
+        /// What the program in chaos/ is told: `--minutes M --seed S`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// Fuzz every target for a bounded time.
     Fuzz {

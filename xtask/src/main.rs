@@ -5,6 +5,7 @@
 
 mod arguments;
 mod cache;
+mod chaos;
 mod e2e;
 mod fuzz;
 mod report;
@@ -25,6 +26,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match arguments.task {
         Task::Test { fuzz_seconds } => suite::test(&cache, &mut report, fuzz_seconds)?,
         Task::E2e { only, bless } => e2e::run(&cache, &mut report, only.as_deref(), bless)?,
+        Task::Chaos { arguments } => chaos::run(&cache, &mut report, &arguments)?,
         Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,
         Task::Bench { arguments } => {
             let mut bench = Command::new("cargo");

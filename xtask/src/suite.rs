@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::cache::Cache;
 use crate::report::Report;
-use crate::{e2e, fuzz, tools};
+use crate::{chaos, e2e, fuzz, tools};
 
 /// Everything, tests with real parts included. All steps name the whole workspace, because the packages named decide the
 /// features of what they share: each other choice would build tokio and all that stands on it once more.
@@ -24,7 +24,8 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
     report.check("docs", docs);
     dependencies(cache, report)?;
     fuzz::run(cache, report, fuzz_seconds)?;
-    e2e::run(cache, report, None, false)
+    e2e::run(cache, report, None, false)?;
+    chaos::run(cache, report, &chaos::OF_THE_SUITE.map(Into::into))
 }
 
 /// Licences, bans and sources. The advisory database is not asked: it is on the network and changes under a test.

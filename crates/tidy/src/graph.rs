@@ -56,6 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "shardset-bench",
         &["accumulate", "gateway", "load", "model", "otlp", "placement", "process", "remote-write", "wire", "worker"],
     ),
+    ("shardset-chaos", &["e2e", "load", "process"]),
     ("shardset-e2e", &[]),
     ("shardset-tidy", &[]),
     ("xtask", &[]),
@@ -79,11 +80,15 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "anyhow",
-        &["shardset", "shardset-load", "shardset-bench", "shardset-e2e", "shardset-process", "xtask"],
+        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "shardset-e2e", "shardset-process", "xtask"],
         "a library's errors are typed: one thiserror enum per operation",
     ),
     ("mimalloc", &["shardset", "shardset-bench"], "the binary chooses the allocator"),
-    ("clap", &["shardset", "shardset-load", "shardset-bench", "xtask"], "arguments are parsed by the binary"),
+    (
+        "clap",
+        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "xtask"],
+        "arguments are parsed by the binary",
+    ),
 ];
 
 /// Every edge of one package that is not allowed.

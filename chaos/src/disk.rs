@@ -1,0 +1,96 @@
+//! A small disk that can be full: a file system in memory, mounted for the run.
+//!
+//! `cargo xtask chaos` gives the run a mount namespace of its own, so the mount is seen by nobody else and ends with the run,
+//! however that ends.
+
+use std::ffi::CStr;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+/// A worker's log, its checkpoint and the segments that wait to be dropped, with room to spare.
+const OPTIONS: &CStr = c"size=256m";
+/// What the disk is filled by at a time.
+static PIECE: [u8; 64 << 10] = [0; 64 << 10];
+
+/// The mounted disk; unmounted when dropped.
+pub(crate) struct SmallDisk {
+    at: PathBuf,
+}
+
+impl SmallDisk {
+    /// Mounts it at a folder, which is made.
+    pub(crate) fn mount(at: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(at)?;
+        mount("chaos", at, "tmpfs", MountFlags::empty(), OPTIONS).context("mount a file system")?;
+        Ok(Self { at: at.to_owned() })
+    }
+
+    /// Leaves no byte of room.
+    pub(crate) fn fill(&self) -> anyhow::Result<()> {
+        let mut filler = File::options().create(true).append(true).open(self.filler())?;
+        for piece in [&PIECE[..], &PIECE[..1]] {
+            loop {
+                match filler.write(piece) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                    Err(error) => bail!("fill the disk: {error}"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room.
+    pub(crate) fn free(&self) -> anyhow::Result<()> {
+        match fs::remove_file(self.filler()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("free the disk"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies what is on it to a folder that stays.
+    pub(crate) fn keep(&self, folder: &Path) -> anyhow::Result<()> {
+        self.free()?;
+        copy(&self.at, folder)
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.at.join("filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Detached: a process that still ends may hold it open.
+        let _unmounted = unmount(&self.at, UnmountFlags::DETACH);
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of all files under a folder. What goes away meanwhile has none.
+pub(crate) fn bytes(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(of).sum()
+}

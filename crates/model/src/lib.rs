@@ -5,6 +5,7 @@
 //! a rename here can never change a format there.
 //!
 //! Pure: no IO, no clock, no randomness.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod durable;
 mod epoch;

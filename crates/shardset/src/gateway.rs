@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use prometheus_client::registry::Registry;
 use shardset_gateway::pipeline::{Gateway, Metrics, Setup};
-use shardset_membership::{Refusals, watch};
+use shardset_membership::watch;
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
 
 use crate::args::{Configured, ProcessArgs, ReceiveArgs};
@@ -43,9 +43,9 @@ impl Configured for GatewayArgs {
 pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let mut registry = Registry::default();
-    let (metrics, refusals) = (Metrics::register(&mut registry), Refusals::register(&mut registry));
+    let metrics = Metrics::register(&mut registry);
     let (street, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
-    let membership = watch(&args.membership, &refusals, &street);
+    let membership = watch(&args.membership, metrics.membership_refusals(), &street);
     let setup = Setup { receive: args.receive.settings(), deliver: Default::default(), membership };
     let gateway = Gateway::start(setup, &metrics, &street, &readiness).await?;
     side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));

@@ -177,7 +177,11 @@ fn run(arguments: &[String], folder: &Path) -> anyhow::Result<Running> {
 }
 
 /// The binary that was built beside this test.
-fn binary() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// Where it was not.
+pub fn binary() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let profile = test.ancestors().nth(2).context("a test stands in a folder of its profile")?;
     let binary = profile.join("shardset");

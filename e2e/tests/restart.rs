@@ -1,12 +1,16 @@
 //! Stops and starts of shardset, and clients that die.
 #![cfg(feature = "real-parts")]
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::ensure;
+use shardset_e2e::child::Running;
 use shardset_e2e::otlp::{self, Delta};
-use shardset_e2e::shardset::{PATIENCE, Shardset, load};
-use shardset_e2e::wait;
+use shardset_e2e::shardset::{self, PATIENCE, Shardset, load};
+use shardset_e2e::{ports, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 async fn shows(shardset: &Shardset, metric: &str, total: f64) -> anyhow::Result<()> {
     wait::until(metric, PATIENCE, async || {
@@ -68,6 +72,26 @@ async fn a_stop_under_load_and_a_start_lose_nothing_and_count_nothing_twice() ->
         shardset.start_again().await?;
     }
     running.succeed(Duration::from_secs(150)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_peer_that_never_says_goodbye_does_not_keep_a_worker() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [listen, admin, scrape] = [(); 3].map(|()| ports::free());
+    let mut command = Command::new(shardset::binary()?);
+    command.args(["worker", "--shard", "0", "--stop-grace", "1s", "--data-dir"]).arg(folder.path());
+    for (flag, address) in [("--listen", listen), ("--admin", admin), ("--scrape", scrape)] {
+        command.args([flag, &address.to_string()]);
+    }
+    let mut worker = Running::start("worker", command, folder.path())?;
+    // HTTP/2's preface and empty settings, and not a word more: as a gateway that was stopped where it stood.
+    let mut peer = wait::until("the worker listens", PATIENCE, async || Ok(TcpStream::connect(listen).await?)).await?;
+    peer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").await?;
+    let _settings = peer.read_u8().await?;
+    // Far above the grace period, far below the time after which the silent connection would be noticed.
+    let status = worker.terminate(Duration::from_secs(15)).await?;
+    ensure!(status.success(), "it ended with {status}");
     Ok(())
 }
 

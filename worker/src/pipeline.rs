@@ -134,6 +134,8 @@ pub struct Worker {
     peers: Peers,
     ready: Condition,
     stop_requests: CancellationToken,
+    /// The grace period is over: connections are let go as they are.
+    drop_connections: CancellationToken,
     stop_export: StopExport,
     server: TaskTracker,
     exporters: TaskTracker,
@@ -172,6 +174,7 @@ impl Worker {
             peers: Peers::default(),
             ready: process.readiness.condition(format!("shard {shard}")),
             stop_requests: CancellationToken::new(),
+            drop_connections: CancellationToken::new(),
             stop_export: StopExport::default(),
             server: TaskTracker::new(),
             exporters: TaskTracker::new(),
@@ -216,6 +219,7 @@ impl Worker {
         self.ready.set(false);
         self.stop_requests.cancel();
         self.end(&self.server).await;
+        self.drop_connections.cancel();
         self.stop_export.finish.cancel();
         self.end(&self.exporters).await;
         self.stop_export.give_up.cancel();
@@ -249,6 +253,9 @@ impl Worker {
             .add_service(handoff);
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let serving = server.serve_with_incoming_shutdown(incoming, self.stop_requests.clone().cancelled_owned());
+        let dropped = self.drop_connections.clone();
+        // A peer that is stopped or cut off never says goodbye, and must not keep the process.
+        let serving = async move { dropped.run_until_cancelled(serving).await.unwrap_or(Ok(())) };
         tasks.spawn(format!("worker-{}-server", self.shard), self.server.track_future(serving));
     }
 

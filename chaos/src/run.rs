@@ -38,6 +38,7 @@ const LOAD_ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Runs; says how it went.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let stop_asked = signals::stop_asked()?;
     let length = arguments.length();
     let folder = folder(arguments.folder.as_deref())?;
     let disk = small_disk(&arguments, folder.path())?;
@@ -49,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let outcome = tokio::select! {
         outcome = Box::pin(perform(&arguments, &schedule, folder.path(), disk)) => outcome,
-        signal = signals::stop_asked() => Err(anyhow::anyhow!("stopped by {}", signal?)),
+        signal = stop_asked => Err(anyhow::anyhow!("stopped by {signal}")),
     };
     let passed = match outcome {
         Ok(judgement) => {

@@ -41,6 +41,7 @@ impl Configured for GatewayArgs {
 
 /// Runs until a signal or a failure.
 pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
+    let stop_asked = signals::stop_asked().context("can not wait for signals")?;
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
@@ -53,7 +54,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     tracing::info!(grpc = %addresses.grpc, http = %addresses.http, "gateway takes requests");
 
     tokio::select! {
-        signal = signals::stop_asked() => tracing::info!(signal = signal.context("can not wait for signals")?, "stopping"),
+        signal = stop_asked => tracing::info!(signal, "stopping"),
         () = street.stop().cancelled_owned() => {}
         () = side.stop().cancelled_owned() => {}
     }

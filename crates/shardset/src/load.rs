@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use shardset_load::{
     Endpoints, Extras, MischiefRates, Outcome, Progress, ProtocolMix, Retry, Settings, VerifySettings,
@@ -130,11 +130,9 @@ pub(crate) struct LoadArgs {
 
 /// Sends, reports, verifies.
 pub(crate) async fn run(args: LoadArgs) -> anyhow::Result<()> {
-    let stop = async {
-        if let Err(error) = shardset_process::signals::stop_asked().await {
-            say(format_args!("signals are not heard: {error}"));
-            std::future::pending::<()>().await;
-        }
+    let stop_asked = shardset_process::signals::stop_asked().context("can not wait for signals")?;
+    let stop = async move {
+        let _signal = stop_asked.await;
     };
     let now = clock::now();
     let settings = args.settings(args.seed.unwrap_or(now.0));

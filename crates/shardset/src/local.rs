@@ -36,6 +36,7 @@ const WORKERS: u32 = 3;
 
 /// Runs until a signal or a failure.
 pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
+    let stop_asked = signals::stop_asked().context("can not wait for signals")?;
     // Ports and settings first: a mistake in them is said before anything runs.
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let scrape_listener = admin::listen(args.scrape, "--scrape").await?;
@@ -63,7 +64,7 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     Banner { addresses: gateway.addresses(), served, workers, args: &args }.print();
 
     tokio::select! {
-        signal = signals::stop_asked() => tracing::info!(signal = signal.context("can not wait for signals")?, "stopping"),
+        signal = stop_asked => tracing::info!(signal, "stopping"),
         () = process.tasks.stop().cancelled_owned() => {}
         () = side.stop().cancelled_owned() => {}
     }

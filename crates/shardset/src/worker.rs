@@ -59,6 +59,7 @@ impl Configured for WorkerArgs {
 
 /// Runs until a signal or a failure.
 pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
+    let stop_asked = signals::stop_asked().context("can not wait for signals")?;
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let scrape_listener = admin::listen(args.scrape, "--scrape").await?;
     let mut registry = Registry::default();
@@ -73,7 +74,7 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     let worker = start(&args, destinations, &process).await?;
     sources.insert(&worker);
     tokio::select! {
-        signal = signals::stop_asked() => tracing::info!(signal = signal.context("can not wait for signals")?, "stopping"),
+        signal = stop_asked => tracing::info!(signal, "stopping"),
         () = process.tasks.stop().cancelled_owned() => {}
         () = side.stop().cancelled_owned() => {}
     }

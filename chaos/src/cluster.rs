@@ -36,10 +36,11 @@ pub(crate) struct Cluster {
     /// The coordinator of the wish before, where it runs on for a while.
     former: Option<Unit>,
     shards: u32,
-    at: Vec<SocketAddr>,
     ground: Ground,
     fronts: [Proxy; 2],
     backend: Proxy,
+    /// What stands before each worker.
+    before: Vec<Proxy>,
     // The last: processes end before their disk does.
     disk: Option<SmallDisk>,
 }
@@ -48,26 +49,20 @@ impl Cluster {
     /// Starts everything. Without `disk`, the small disk is as large as the others.
     pub(crate) async fn start(ground: &Ground, backend: SocketAddr, disk: Option<SmallDisk>) -> anyhow::Result<Self> {
         let backend = Proxy::start(vec![backend]).await?;
-        let at: Vec<SocketAddr> = (0..WORKERS).map(|_| ports::free()).collect();
-        let workers = (0..).zip(&at).map(|(number, at)| worker(ground, number, *at, backend.address)).collect();
+        let (mut workers, mut before) = (Vec::new(), Vec::new());
+        for number in 0..WORKERS {
+            let at = ports::free();
+            workers.push(worker(ground, number, at, backend.address));
+            before.push(Proxy::start(vec![at]).await?);
+        }
         let inlets: Vec<[SocketAddr; 2]> = (0..GATEWAYS).map(|_| [ports::free(), ports::free()]).collect();
         let gateways = (0..).zip(&inlets).map(|(number, inlets)| gateway(ground, number, *inlets)).collect();
         let front = |protocol: usize| Proxy::start(inlets.iter().map(|inlet| inlet[protocol]).collect());
         let fronts = [front(0).await?, front(1).await?];
-        let coordinator = coordinator(ground, SHARDS_AT_FIRST, &at);
-        let shards = SHARDS_AT_FIRST;
-        let mut cluster = Self {
-            workers,
-            gateways,
-            coordinator,
-            former: None,
-            shards,
-            at,
-            ground: ground.clone(),
-            fronts,
-            backend,
-            disk,
-        };
+        let coordinator = coordinator(ground, SHARDS_AT_FIRST, &before);
+        let (shards, ground) = (SHARDS_AT_FIRST, ground.clone());
+        let mut cluster =
+            Self { workers, gateways, coordinator, former: None, shards, ground, fronts, backend, before, disk };
         cluster.heal().await?;
         Ok(cluster)
     }
@@ -82,18 +77,14 @@ impl Cluster {
     pub(crate) async fn happen(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::Kill(node) => self.unit(node).kill(),
-            Event::Terminate(node) => self.unit(node).terminate(),
+            Event::Terminate(node) => self.unit(node).terminate().await,
             Event::Pause(node) => self.unit(node).pause(),
             Event::Resume(node) => self.unit(node).resume(),
             Event::Start(node) => self.unit(node).start().await,
             Event::Scale { shards, overlap } => self.scale(shards, overlap).await,
             Event::Retire => self.retire(),
-            Event::Turn(Way::Front, mode) => {
-                self.fronts.iter().for_each(|front| front.turn(mode));
-                Ok(())
-            }
-            Event::Turn(Way::Backend, mode) => {
-                self.backend.turn(mode);
+            Event::Turn(way, mode) => {
+                self.ways(way).iter().for_each(|proxy| proxy.turn(mode));
                 Ok(())
             }
             Event::FillDisk => self.disk.as_ref().context("the small disk is not mounted")?.fill(),
@@ -108,7 +99,7 @@ impl Cluster {
     /// Ends all faults: everything runs, and nothing stands in between.
     pub(crate) async fn heal(&mut self) -> anyhow::Result<()> {
         self.retire()?;
-        for way in [Way::Front, Way::Backend] {
+        for way in [Way::Front, Way::Backend].into_iter().chain((0..WORKERS).map(Way::Worker)) {
             self.happen(Event::Turn(way, Mode::Open)).await?;
         }
         if let Some(disk) = &self.disk {
@@ -160,7 +151,7 @@ impl Cluster {
     async fn scale(&mut self, shards: u32, overlap: bool) -> anyhow::Result<()> {
         self.retire()?;
         self.shards = shards;
-        let mut former = std::mem::replace(&mut self.coordinator, coordinator(&self.ground, shards, &self.at));
+        let mut former = std::mem::replace(&mut self.coordinator, coordinator(&self.ground, shards, &self.before));
         if former.is_away() {
             // Whoever starts it again starts it with the new wish.
             return Ok(());
@@ -175,6 +166,14 @@ impl Cluster {
 
     fn retire(&mut self) -> anyhow::Result<()> {
         self.former.take().map_or(Ok(()), |mut former| former.kill())
+    }
+
+    fn ways(&self, way: Way) -> &[Proxy] {
+        match way {
+            Way::Front => &self.fronts,
+            Way::Backend => std::slice::from_ref(&self.backend),
+            Way::Worker(number) => &self.before[number as usize..=number as usize],
+        }
     }
 
     fn unit(&mut self, node: Node) -> &mut Unit {
@@ -196,13 +195,12 @@ fn worker(ground: &Ground, number: u32, at: SocketAddr, backend: SocketAddr) -> 
     let flags = [
         ("--shard", number.to_string()),
         ("--listen", at.to_string()),
-        ("--admin", ports::free().to_string()),
         ("--scrape", ports::free().to_string()),
         ("--data-dir", data(&ground.folder, number).display().to_string()),
         ("--remote-write", format!("http://{backend}/api/v1/write")),
     ];
     arguments.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
-    Unit::new(Node::Worker(number), ground, arguments)
+    Unit::new(Node::Worker(number), ground, arguments).with_admin(ports::free())
 }
 
 fn gateway(ground: &Ground, number: u32, [grpc, http]: [SocketAddr; 2]) -> Unit {
@@ -211,17 +209,16 @@ fn gateway(ground: &Ground, number: u32, [grpc, http]: [SocketAddr; 2]) -> Unit 
         ("--membership", membership(&ground.folder).display().to_string()),
         ("--otlp-grpc", grpc.to_string()),
         ("--otlp-http", http.to_string()),
-        ("--admin", ports::free().to_string()),
         ("--log", "info".to_owned()),
     ];
     arguments.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
-    Unit::new(Node::Gateway(number), ground, arguments)
+    Unit::new(Node::Gateway(number), ground, arguments).with_admin(ports::free())
 }
 
-fn coordinator(ground: &Ground, shards: u32, workers: &[SocketAddr]) -> Unit {
+fn coordinator(ground: &Ground, shards: u32, workers: &[Proxy]) -> Unit {
     let mut arguments = vec!["scale".to_owned(), shards.to_string()];
     arguments.extend(["--membership".to_owned(), membership(&ground.folder).display().to_string()]);
-    arguments.extend(workers.iter().flat_map(|worker| ["--worker".to_owned(), worker.to_string()]));
+    arguments.extend(workers.iter().flat_map(|worker| ["--worker".to_owned(), worker.address.to_string()]));
     arguments.extend(["--stay", "--timeout", "1000h", "--log", "info"].map(str::to_owned));
     Unit::new(Node::Coordinator, ground, arguments)
 }

@@ -27,6 +27,8 @@ pub(crate) enum Way {
     Front,
     /// From workers to the backend.
     Backend,
+    /// From gateways, other workers and whoever coordinates to a worker.
+    Worker(u32),
 }
 
 /// What a way does with what goes over it.
@@ -99,8 +101,9 @@ impl fmt::Display for Event {
             Self::Scale { shards, overlap: false } => write!(f, "scale to {shards}"),
             Self::Scale { shards, overlap: true } => write!(f, "scale to {shards}, two coordinate"),
             Self::Retire => f.write_str("one coordinates"),
-            Self::Turn(Way::Front, mode) => write!(f, "front {mode:?}"),
-            Self::Turn(Way::Backend, mode) => write!(f, "backend {mode:?}"),
+            Self::Turn(Way::Front, mode) => write!(f, "way to gateways {mode:?}"),
+            Self::Turn(Way::Backend, mode) => write!(f, "way to the backend {mode:?}"),
+            Self::Turn(Way::Worker(number), mode) => write!(f, "way to worker-{number} {mode:?}"),
             Self::FillDisk => write!(f, "fill the disk of worker-{SMALL_DISK}"),
             Self::FreeDisk => write!(f, "free the disk of worker-{SMALL_DISK}"),
             Self::LoseDisk(number) => write!(f, "worker-{number} loses its disk"),

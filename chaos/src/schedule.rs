@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::chance::Chance;
-use crate::fault::Event;
+use crate::fault::{Event, WORKERS};
 
 /// Something that happens, and when.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,6 +48,9 @@ impl Schedule {
         all.extend(tracks::front(chance(), length));
         all.extend(tracks::backend(chance(), length));
         let (disk, lost) = (chance(), chance());
+        for number in 0..WORKERS {
+            all.extend(tracks::before(chance(), length, number));
+        }
         if kinds.full_disks {
             all.extend(tracks::disk(disk, length));
         }

@@ -1,16 +1,21 @@
 //! One process of the cluster, with what it is started with, over all its lives.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use shardset_e2e::child::Running;
+use shardset_e2e::wait;
+use tokio::net::TcpStream;
 
 use crate::fault::Node;
 
 /// How long a process may take to end when it is asked to: its grace of two seconds, on a machine that is busy.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take until it says that it runs.
+const BEGINS_WITHIN: Duration = Duration::from_secs(30);
 
 /// What every process of a run shares.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct Unit {
     node: Node,
     ground: Ground,
     arguments: Vec<String>,
+    /// Where it says that it runs; a coordinator says it nowhere.
+    admin: Option<SocketAddr>,
     running: Option<Running>,
     /// Whether it was asked to end.
     ends: bool,
@@ -35,7 +42,14 @@ pub(crate) struct Unit {
 impl Unit {
     /// A process that is not started yet.
     pub(crate) fn new(node: Node, ground: &Ground, arguments: Vec<String>) -> Self {
-        Self { node, ground: ground.clone(), arguments, running: None, ends: false, peak: 0 }
+        Self { node, ground: ground.clone(), arguments, admin: None, running: None, ends: false, peak: 0 }
+    }
+
+    /// The same, which says that it runs at this address.
+    pub(crate) fn with_admin(mut self, admin: SocketAddr) -> Self {
+        self.arguments.extend(["--admin".to_owned(), admin.to_string()]);
+        self.admin = Some(admin);
+        self
     }
 
     /// Starts it; one that was asked to end is waited for before.
@@ -59,8 +73,12 @@ impl Unit {
         self.running.take().map_or(Ok(()), |mut running| running.kill())
     }
 
-    /// Asks it to end.
-    pub(crate) fn terminate(&mut self) -> anyhow::Result<()> {
+    /// Asks it to end, once it says that it runs: a program that is not there yet can not end well.
+    pub(crate) async fn terminate(&mut self) -> anyhow::Result<()> {
+        if let Some(admin) = self.admin {
+            let what = format!("{} runs", self.node);
+            wait::until(&what, BEGINS_WITHIN, async || Ok(TcpStream::connect(admin).await?)).await?;
+        }
         self.look()?;
         self.ends = true;
         self.running.as_mut().context("it does not run")?.ask_to_stop()

@@ -3,6 +3,7 @@
 //! The figures are chosen so that a cluster is whole about half of the time. Always broken, it would do nothing that can go
 //! wrong; always whole, nothing would.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Planned;
@@ -108,23 +109,35 @@ pub(super) fn wishes(mut chance: Chance, length: Duration) -> Vec<Planned> {
 /// What stands between clients and gateways.
 pub(super) fn front(mut chance: Chance, length: Duration) -> Vec<Planned> {
     let modes = [Mode::Open, Mode::Slow, Mode::LosesAnswers, Mode::LosesAnswers, Mode::Silent, Mode::Down];
-    way(&mut chance, length, Way::Front, &modes, 3_000)
+    way(&mut chance, length, Way::Front, &modes, 3_000, 9_000..=22_000)
 }
 
 /// What stands between workers and the backend.
 pub(super) fn backend(mut chance: Chance, length: Duration) -> Vec<Planned> {
     let modes = [Mode::Open, Mode::Slow, Mode::LosesAnswers, Mode::Refuses, Mode::Silent, Mode::Down];
-    way(&mut chance, length, Way::Backend, &modes, 9_000)
+    way(&mut chance, length, Way::Backend, &modes, 9_000, 10_000..=25_000)
+}
+
+/// What stands before a worker.
+pub(super) fn before(mut chance: Chance, length: Duration, number: u32) -> Vec<Planned> {
+    let modes = [Mode::Open, Mode::Slow, Mode::LosesAnswers, Mode::Silent, Mode::Down];
+    way(&mut chance, length, Way::Worker(number), &modes, 5_000, 12_000..=50_000)
 }
 
 /// A way that is in one of these modes now and then, for `most` milliseconds at most.
-fn way(chance: &mut Chance, length: Duration, way: Way, modes: &[Mode], most: u32) -> Vec<Planned> {
+fn way(
+    chance: &mut Chance,
+    length: Duration,
+    way: Way,
+    modes: &[Mode],
+    most: u32,
+    apart: RangeInclusive<u32>,
+) -> Vec<Planned> {
     let mut all = Vec::new();
-    for at in times(chance, length, 9_000, 22_000) {
+    for at in times(chance, length, *apart.start(), *apart.end()) {
         // `Open` for a moment: connections break, and nothing else.
-        let lasts = chance.millis(200, most);
         all.push(Planned { at, event: Event::Turn(way, chance.pick(modes)) });
-        all.push(Planned { at: at + lasts.min(Duration::from_millis(8_900)), event: Event::Turn(way, Mode::Open) });
+        all.push(Planned { at: at + chance.millis(200, most), event: Event::Turn(way, Mode::Open) });
     }
     all
 }

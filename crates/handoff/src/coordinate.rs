@@ -9,6 +9,7 @@
 //! | nothing is published, no worker knows of a membership | the first one is published |
 //! | a worker knows of a later membership than is published (a restored backup) | that one is published |
 //! | a worker is behind what is published, does not know of a new life of another's disk, or has streams to send and may not know whereto | it is told |
+//! | a member does not answer | it must run: a coordinator that was late may have stopped it |
 //! | streams move, and everyone has sent and received everything | the move's end is published |
 //! | nothing moves, workers run that are no members | they are stopped, once all members know that nothing moves |
 //! | another number of shards or another routing key is wished | when everyone is done with what was before and all new workers run and are empty, the change is published |
@@ -110,6 +111,7 @@ pub fn plan(seen: &Observed<'_>) -> Vec<Step> {
         return vec![Step::Publish(newer.clone())];
     }
     let mut steps = tell(seen, published);
+    steps.extend(run(seen, published));
     match published.phase() {
         Phase::Moving => steps.extend(end_of_move(seen, published)),
         Phase::Stable => steps.extend(next_change(seen, published)),
@@ -142,6 +144,16 @@ fn tell(seen: &Observed<'_>, published: &Membership) -> Vec<Step> {
     };
     let unaware = seen.reports.iter().filter(|(_, report)| must_be_told(seen, published, report));
     unaware.map(|(shard, report)| Step::Tell(*shard, adopt(report))).collect()
+}
+
+fn run(seen: &Observed<'_>, published: &Membership) -> Option<Step> {
+    let wished = match published.phase() {
+        Phase::Stable => seen.wish.shards,
+        Phase::Moving => published.previous(),
+    };
+    let is_away = members(published).any(|member| !seen.reports.contains_key(&member));
+    let is_more = published.phase() == Phase::Stable && wished > published.shards();
+    (is_away || is_more).then(|| Step::Run(wished.max(published.shards())))
 }
 
 fn must_be_told(seen: &Observed<'_>, published: &Membership, report: &Report) -> bool {
@@ -199,9 +211,6 @@ fn next_change(seen: &Observed<'_>, published: &Membership) -> Vec<Step> {
     let is_wished = published.shards() == *shards && published.routing() == routing;
     let unsettled: Vec<Waiting> = members(published).filter_map(|member| unsettled(seen, published, member)).collect();
     let mut steps = Vec::new();
-    if *shards > published.shards() {
-        steps.push(Step::Run(*shards));
-    }
     let keep = published.shards().max(*shards);
     let are_told = !unsettled.iter().any(|waiting| matches!(waiting, Waiting::Away(_) | Waiting::Behind(_)));
     if are_told && seen.reports.keys().any(|shard| shard.get() >= keep.get()) {

@@ -126,9 +126,20 @@ fn a_move_ends_when_everyone_has_sent_and_received_everything() {
 
     let mut away = Scene::new(Some(at()), 3, workers());
     away.reports.remove(&shard(1));
-    assert_eq!(away.plan(), ["worker 1 does not answer"]);
+    assert_eq!(away.plan(), ["run 3", "worker 1 does not answer"]);
     away.given_up.insert(shard(1));
-    assert_eq!(away.plan(), ["publish e5 3<-2 Stable"]);
+    assert_eq!(away.plan(), ["run 3", "publish e5 3<-2 Stable"]);
+}
+
+#[test]
+fn a_member_that_a_late_coordinator_stopped_runs_again() {
+    let grown = || stable(4, 2, 3);
+    let without = [done(0, Some(grown())), done(1, Some(grown()))];
+    assert_eq!(Scene::new(Some(grown()), 3, without).plan(), ["run 3", "worker 2 does not answer"]);
+    let shrinks = || moving(5, 3, 2);
+    let without = [done(0, Some(shrinks())), done(1, Some(shrinks()))];
+    let plan = Scene::new(Some(shrinks()), 1, without).plan();
+    assert_eq!((plan[0].as_str(), plan.last().map(String::as_str)), ("run 3", Some("worker 2 does not answer")));
 }
 
 #[test]

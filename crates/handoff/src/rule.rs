@@ -12,7 +12,7 @@ pub enum Rule {
     Park,
     /// A stream's memory of counted points moves with it.
     MemoryMoves,
-    /// A stream that is there already is not installed again.
+    /// What was received is not installed again: neither a chunk nor a stream. Either check would do.
     InstallOnce,
     /// A sender completes only what its receiver has all of.
     CompleteIsLast,

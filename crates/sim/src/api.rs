@@ -45,6 +45,12 @@ impl Api {
         self.history.iter().any(|published| published.epoch() == epoch && published.phase() == Phase::Stable)
     }
 
+    /// Whether it has gone back, and nobody has noticed.
+    pub(crate) fn is_behind(&self) -> bool {
+        let standing = |m: &Membership| (m.epoch(), m.phase() == Phase::Stable);
+        self.history.iter().map(standing).max() > self.published.as_ref().map(standing)
+    }
+
     pub(crate) fn publish(&mut self, membership: &Membership) {
         self.published = Some(membership.clone());
         self.version += 1;

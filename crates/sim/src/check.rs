@@ -43,6 +43,10 @@ fn streams_are_where_they_belong(worker: &Worker, scene: &mut Scene) {
     for slot in 0..shard.streams().slots() {
         let Some(stream) = shard.streams().get(slot) else { continue };
         let (now, _) = owner(membership, stream.id(), stream.identity());
+        if !stream.is_away() && shard.streams().is_parked(stream.id()) {
+            let what = || format!("points of a stream wait at w{}, which counts newer ones", worker.index);
+            scene.violate(Invariant::Order, what);
+        }
         if stream.is_away() == (now == worker.index) {
             let state = if stream.is_away() { "sends away" } else { "keeps" };
             let what = || format!("w{} {state} a stream of w{now} at {}", worker.index, membership.epoch());

@@ -84,7 +84,7 @@ impl Coordinator {
         for number in 0..api.replicas {
             scene.send(self.node(), Node::Worker(shard(number)), Payload::Ask { round: self.ask_number() });
         }
-        let delay = scene.random.between(20 * MS, 250 * MS);
+        let delay = scene.random.between(20 * MS, 200 * MS);
         scene.after(delay, Event::Act { coordinator: self.number, life: self.life });
     }
 
@@ -116,7 +116,7 @@ impl Coordinator {
         });
         let step = steps.pop_front();
         let Some(step) = step else {
-            self.again(250 * MS, scene);
+            self.again(120 * MS, scene);
             return None;
         };
         let delay = scene.random.between(500, 20 * MS);

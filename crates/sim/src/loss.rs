@@ -29,28 +29,36 @@ pub(crate) struct Doubt {
 pub(crate) fn disk_lost(workers: &[Worker], at: usize, api: &Api, scene: &mut Scene) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     for stream in scene.catalog.numbers() {
-        let mine =
-            workers[at].held(stream, scene).unwrap_or_default().all() | durably(&workers[at], stream, scene).all();
+        let held = workers[at].held(stream, scene).unwrap_or_default();
+        let mine = held.all() | durably(&workers[at], stream, scene).all();
         let others = workers.iter().filter(|worker| worker.index.position() != at);
-        let (mut safe, mut sent_again) = (0, 0);
+        let (mut safe, mut sent_again, mut waiting) = (0, 0, 0);
         for worker in others {
             let had = durably(worker, stream, scene);
-            if !worker.is_nobodys(stream, scene) {
-                safe |= had.counted | had.waiting;
+            if had.is_away {
+                sent_again |= if still_sends(worker, at, stream, api, scene) { had.total } else { 0 };
+            } else if !worker.is_nobodys(stream, scene) {
+                safe |= had.total;
             }
-            sent_again |= if still_sends(worker, at, stream, api, scene) { had.away } else { 0 };
+            waiting |= had.waiting;
         }
-        let lost = mine & !safe & !sent_again;
-        lose(stream, lost, scene);
-        let (points, worker) = (mine & !safe & sent_again, &workers[at]);
-        if let Some(shard) = worker.durable().filter(|_| points != 0)
-            && let Some(membership) = shard.membership()
-        {
-            let (epoch, incarnation) = (membership.epoch(), shard.incarnation());
-            doubts.push(Doubt { epoch, worker: worker.index, incarnation, stream, points });
+        let had_total = mine & !held.waiting != 0;
+        lose(stream, mine & !(safe | waiting | sent_again), had_total && safe | sent_again == 0, scene);
+        if sent_again != 0 && safe == 0 {
+            let points = mine & !waiting & sent_again;
+            doubts.extend(Doubt::of(&workers[at], stream, points));
         }
     }
     doubts
+}
+
+impl Doubt {
+    /// Of a worker whose disk is about to be lost; none where it has no membership, and so nothing.
+    fn of(worker: &Worker, stream: usize, points: Points) -> Option<Self> {
+        let shard = worker.durable()?;
+        let (epoch, incarnation) = (shard.membership()?.epoch(), shard.incarnation());
+        Some(Self { epoch, worker: worker.index, incarnation, stream, points })
+    }
 }
 
 /// The end of a move is published: what was in doubt is lost, or will be sent again.
@@ -58,7 +66,7 @@ pub(crate) fn settle_doubts(doubts: &mut Vec<Doubt>, ended: &Membership, sightin
     let settled = doubts.extract_if(.., |doubt| doubt.epoch <= ended.epoch());
     for doubt in settled.filter(|doubt| doubt.epoch == ended.epoch()).collect::<Vec<_>>() {
         if sighting.incarnations.get(&doubt.worker) == Some(&doubt.incarnation) {
-            lose(doubt.stream, doubt.points, scene);
+            lose(doubt.stream, doubt.points, true, scene);
         }
     }
 }
@@ -68,46 +76,49 @@ pub(crate) fn given_up(workers: &mut [Worker], ended: &Membership, sighting: &Si
     for stream in scene.catalog.numbers() {
         let series = scene.catalog.get(stream);
         let (owner, _) = owner(ended, series.id, &series.identity);
-        let (mut kept, mut others) = (0, 0);
+        let (mut kept, mut others) = (Durably::default(), Durably::default());
         for worker in workers.iter() {
-            let had = durably(worker, stream, scene).all();
-            *(if worker.index == owner { &mut kept } else { &mut others }) |= had;
+            let had = durably(worker, stream, scene);
+            // What an owner keeps as away is left of an earlier move.
+            let side = if worker.index == owner && !had.is_away { &mut kept } else { &mut others };
+            side.total |= had.total;
+            side.waiting |= had.waiting;
         }
-        lose(stream, others & !kept, scene);
+        lose(stream, others.all() & !kept.all(), others.total != 0 && kept.total == 0, scene);
     }
     let given_up = workers.iter_mut().filter(|worker| sighting.given_up.contains(&worker.index));
     given_up.for_each(|worker| worker.give_up(ended));
 }
 
-fn lose(stream: usize, points: Points, scene: &mut Scene) {
-    if points != 0 {
+/// Some points of a stream are gone, or its total is, though its points wait elsewhere: then it begins anew with them.
+fn lose(stream: usize, points: Points, total: bool, scene: &mut Scene) {
+    if points != 0 || total {
         scene.note(Node::World, || format!("s{stream} loses {}", shown(points)));
         scene.ledger.lose(stream, points);
     }
 }
 
 /// What a worker has on its disk.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Durably {
-    counted: Points,
-    away: Points,
+    total: Points,
+    is_away: bool,
     waiting: Points,
 }
 
 impl Durably {
-    const fn all(&self) -> Points {
-        self.counted | self.away | self.waiting
+    const fn all(self) -> Points {
+        self.total | self.waiting
     }
 }
 
 fn durably(worker: &Worker, stream: usize, scene: &Scene) -> Durably {
-    let mut durably = Durably { waiting: worker.waits_durably(stream), ..Durably::default() };
+    let waiting = worker.waits_durably(stream);
     let id = scene.catalog.get(stream).id;
     let streams = worker.durable().map(|shard| shard.streams());
-    let Some(stream) = streams.and_then(|streams| streams.get(streams.find(id)?)) else { return durably };
-    let points = points_of(&stream.value()).unwrap_or(0);
-    *(if stream.is_away() { &mut durably.away } else { &mut durably.counted }) = points;
-    durably
+    let stream = streams.and_then(|streams| streams.get(streams.find(id)?));
+    let total = stream.and_then(|stream| points_of(&stream.value())).unwrap_or(0);
+    Durably { total, is_away: stream.is_some_and(|stream| stream.is_away()), waiting }
 }
 
 /// Whether a worker will send what it has of a stream to the one whose disk is lost.

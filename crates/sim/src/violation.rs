@@ -13,6 +13,8 @@ pub enum Invariant {
     OneOwner,
     /// A change moves those streams alone whose owner changes.
     LeastMovement,
+    /// Points that wait are decided on before newer ones of their stream.
+    Order,
     /// When faults stop, what is wished becomes true, and everything acknowledged is exported.
     Progress,
     /// What waits in a move, and what is sent at a time, has a limit.
@@ -32,6 +34,7 @@ impl fmt::Display for Invariant {
             Self::NoGoingBack => "no going back",
             Self::OneOwner => "one owner",
             Self::LeastMovement => "least movement",
+            Self::Order => "order",
             Self::Progress => "progress",
             Self::Bounded => "bounded",
             Self::Durable => "acknowledged is durable",

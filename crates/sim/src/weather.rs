@@ -53,9 +53,9 @@ pub(crate) enum Fault {
 
 /// Each fault, and the mean times between two of its kind where it happens often, and where it does not.
 const FAULTS: [(Fault, Time, Time); 17] = [
-    (Fault::Crash, SECOND, 8 * SECOND),
-    (Fault::Kill, SECOND, 8 * SECOND),
-    (Fault::DieWithin, SECOND, 6 * SECOND),
+    (Fault::Crash, 2 * SECOND, 8 * SECOND),
+    (Fault::Kill, 2 * SECOND, 8 * SECOND),
+    (Fault::DieWithin, 2 * SECOND, 6 * SECOND),
     (Fault::LoseDisk, 4 * SECOND, 15 * SECOND),
     (Fault::DiskFull, 2 * SECOND, 10 * SECOND),
     (Fault::DiskError, SECOND, 5 * SECOND),
@@ -67,7 +67,7 @@ const FAULTS: [(Fault, Time, Time); 17] = [
     (Fault::Rival, 3 * SECOND, 10 * SECOND),
     (Fault::ApiAway, 3 * SECOND, 10 * SECOND),
     (Fault::Restore, 4 * SECOND, 15 * SECOND),
-    (Fault::Wish, 800 * MS, 3 * SECOND),
+    (Fault::Wish, 500 * MS, 2 * SECOND),
     (Fault::Rekey, 3 * SECOND, 12 * SECOND),
     (Fault::GiveUp, SECOND, 3 * SECOND),
 ];
@@ -131,14 +131,19 @@ impl Weather {
             parked_bytes: random.pick(&[1 << 20, 1 << 20, 1 << 20, 700]),
             chunk_bytes: random.pick(&[1, 150, 400, 1 << 16]),
         };
+        let (length, streams) = (random.between(4, 16) * SECOND, random.pick(&[1, 2, 4, 8, 12]));
+        let clients = random.between(1, 3);
+        // So that the points last for the run, or for a part of it: a batch is 3 of them on average.
+        let pause = length * clients * 3 / (streams * u64::from(POINTS_MAX));
+        let pause = random.pick(&[pause, pause / 2, pause / 4]).clamp(20 * MS, 2 * SECOND);
         let often = |random: &mut Random, most: f64| if random.chance(0.5) { 0.0 } else { random.probability(most) };
         Self {
-            length: random.between(4, 16) * SECOND,
+            length,
             workers: random.between(2, 6) as u32,
             gateways: random.between(2, 3) as usize,
-            clients: random.between(1, 3) as usize,
-            streams: random.pick(&[1, 2, 4, 8, 12]),
-            pause: random.pick(&[50 * MS, 150 * MS, 400 * MS]),
+            clients: clients as usize,
+            streams,
+            pause,
             patience: random.between(1, 8) * SECOND,
             loss: often(random, 0.2),
             duplication: often(random, 0.3),

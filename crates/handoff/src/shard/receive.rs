@@ -72,7 +72,8 @@ impl Shard {
         changes: &mut Vec<u8>,
     ) -> Result<(), BadRecord> {
         let received = self.received(message);
-        if received.completed || received.through != position {
+        let is_next = received.through == position || !holds(Rule::InstallOnce);
+        if received.completed || !is_next {
             return Ok(());
         }
         for item in items(bytes) {

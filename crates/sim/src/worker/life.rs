@@ -91,7 +91,7 @@ impl Worker {
         }
         self.disk.calm();
         self.waiting.memory.clone_from(&self.waiting.durable);
-        let longest = if scene.is_calm { 200 * MS } else { scene.random.pick(&[100 * MS, 500 * MS, 3 * SECOND]) };
+        let longest = if scene.is_calm { 200 * MS } else { scene.random.pick(&[60 * MS, 400 * MS, 3 * SECOND]) };
         let delay = scene.random.between(10 * MS, longest);
         scene.after(delay, Event::Start { worker: self.index });
     }

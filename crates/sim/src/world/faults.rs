@@ -23,6 +23,8 @@ impl World {
         match fault {
             Fault::Crash => self.any_worker_dies(Death::Crash),
             Fault::Kill => self.any_worker_dies(Death::Kill),
+            // With every disk that remembers it, what was published last would be forgotten for good.
+            Fault::LoseDisk if self.api.is_behind() => {}
             Fault::LoseDisk => {
                 let at = self.any_worker();
                 self.lose_disk(at);

@@ -64,7 +64,7 @@ impl World {
         let stopped: Vec<usize> = (0..self.workers.len()).filter(|at| stopped(&self.workers[*at])).collect();
         for at in stopped {
             let death = self.scene.random.pick(&[Death::Kill, Death::Crash]);
-            if self.scene.random.chance(self.scene.weather.disks_go) {
+            if self.scene.random.chance(self.scene.weather.disks_go) && !self.api.is_behind() {
                 self.lose_disk(at);
             } else {
                 self.workers[at].die(death, &mut self.scene);

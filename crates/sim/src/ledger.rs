@@ -46,6 +46,8 @@ pub struct Counts {
     pub disks_lost: u64,
     /// Checkpoints that ended.
     pub checkpoints: u64,
+    /// Streams that left memory for the disk.
+    pub laid_down: u64,
     /// Samples that the backend stored.
     pub samples: u64,
 }
@@ -93,6 +95,7 @@ impl std::ops::AddAssign for Counts {
         self.crashes += other.crashes;
         self.disks_lost += other.disks_lost;
         self.checkpoints += other.checkpoints;
+        self.laid_down += other.laid_down;
         self.samples += other.samples;
     }
 }

@@ -10,7 +10,7 @@ use shardset_handoff::owner;
 use shardset_model::{Epoch, Incarnation, Membership, Phase, ShardIndex};
 
 use crate::api::{Api, Sighting};
-use crate::catalog::{Points, points_of, shown};
+use crate::catalog::{Points, shown};
 use crate::node::Node;
 use crate::scene::Scene;
 use crate::worker::Worker;
@@ -114,11 +114,8 @@ impl Durably {
 
 fn durably(worker: &Worker, stream: usize, scene: &Scene) -> Durably {
     let waiting = worker.waits_durably(stream);
-    let id = scene.catalog.get(stream).id;
-    let streams = worker.durable().map(|shard| shard.streams());
-    let stream = streams.and_then(|streams| streams.get(streams.find(id)?));
-    let total = stream.and_then(|stream| points_of(&stream.value())).unwrap_or(0);
-    Durably { total, is_away: stream.is_some_and(|stream| stream.is_away()), waiting }
+    let (total, is_away) = worker.durable().and_then(|shard| worker.total(shard, stream, scene)).unwrap_or_default();
+    Durably { total: total.unwrap_or(0), is_away, waiting }
 }
 
 /// Whether a worker will send what it has of a stream to the one whose disk is lost.

@@ -10,15 +10,17 @@ mod export;
 mod held;
 mod life;
 mod requests;
+mod rest;
 
 use std::collections::BTreeMap;
 
 use shardset_handoff::{Checkpoint, Progress, Shard};
-use shardset_journal::Journal;
+use shardset_journal::{ColdStore, Journal};
 use shardset_journal::storage::faulty::MemoryDisk;
 use shardset_model::{Epoch, Membership, Receipt, ShardIndex, StreamId, UnixMillis};
 
 use self::commit::Pending;
+use self::rest::Kept;
 pub(crate) use self::life::Death;
 use crate::catalog::Points;
 use crate::node::{Node, Time};
@@ -44,6 +46,8 @@ pub(crate) struct Worker {
     /// What may be found committed though nobody was told so, each with the points that wait then.
     attempts: Vec<Attempt>,
     waiting: Waiting,
+    /// What streams that are not in memory hold.
+    kept: Kept,
     /// The membership under which others took over what it did not send, while it has not heard of it.
     given_up: Option<Membership>,
 }
@@ -67,6 +71,7 @@ struct Waiting {
 struct Process {
     shard: Shard,
     journal: Journal<MemoryDisk>,
+    cold: ColdStore<MemoryDisk>,
     /// What is not committed.
     changes: Vec<u8>,
     /// What is told when it is.
@@ -85,7 +90,18 @@ struct Process {
     ticked: UnixMillis,
     passes: u64,
     /// What passes under way tell, by pass.
-    told: BTreeMap<u64, Vec<(u32, StreamId, UnixMillis)>>,
+    told: BTreeMap<u64, Vec<Telling>>,
+    /// The totals that the backend is known to have.
+    stored: BTreeMap<StreamId, Points>,
+}
+
+/// A stream whose total is on its way to the backend.
+#[derive(Clone, Copy, Debug)]
+struct Telling {
+    slot: u32,
+    id: StreamId,
+    time: UnixMillis,
+    total: Points,
 }
 
 impl Worker {
@@ -102,6 +118,7 @@ impl Worker {
             durable: None,
             attempts: Vec::new(),
             waiting: Waiting { memory: nothing.clone(), durable: nothing },
+            kept: Kept::new(),
             given_up: None,
         }
     }
@@ -128,6 +145,7 @@ impl Worker {
             }
             _ => {}
         }
+        self.bury(scene);
     }
 
     /// The shard as it is: in memory, or on the disk while the process is down.

@@ -21,6 +21,7 @@ impl Worker {
         process.shard.settle(budget, &mut process.changes);
         let (now, changes) = (scene.clock(self.ahead), &mut process.changes);
         process.shard.streams_mut().sweep(now, 2, |change| change.write(changes));
+        self.rest(scene);
         self.checkpoint(scene);
         self.settle_waiting(scene);
         self.send_all(scene);

@@ -5,9 +5,9 @@
 
 use shardset_accumulate::{Change, Offer, Stream};
 use shardset_handoff::{Rule, holds};
-use shardset_model::{StreamId, UnixMillis};
+use shardset_model::UnixMillis;
 
-use super::Worker;
+use super::{Telling, Worker};
 use super::commit::Pending;
 use crate::catalog::points_of;
 use crate::message::Sample;
@@ -19,7 +19,7 @@ use crate::scene::Scene;
 #[derive(Default)]
 struct Pass {
     samples: Vec<Sample>,
-    told: Vec<(u32, StreamId, UnixMillis)>,
+    told: Vec<Telling>,
 }
 
 impl Worker {
@@ -37,7 +37,7 @@ impl Worker {
             self.tell(slot, time, earlier, &mut pass, scene);
         }
         let Some(process) = &mut self.process else { return };
-        let latest = pass.told.iter().map(|(_, _, time)| *time).fold(time, UnixMillis::max);
+        let latest = pass.told.iter().map(|telling| telling.time).fold(time, UnixMillis::max);
         process.ticked = latest;
         if pass.samples.is_empty() {
             return;
@@ -73,7 +73,7 @@ impl Worker {
             }
         }
         pass.samples.push(sample);
-        pass.told.push((slot, id, time));
+        pass.told.push(Telling { slot, id, time, total });
     }
 }
 

@@ -29,7 +29,7 @@ impl Worker {
     /// What it has of a stream: in memory, or on its disk while it is down. An error where a point is in it twice.
     pub(crate) fn held(&self, stream: usize, scene: &Scene) -> Result<Held, String> {
         let mut held = Held { waiting: self.waiting.memory[stream], ..Held::default() };
-        let Some((total, is_away)) = self.shard().and_then(|shard| total(shard, stream, scene)) else {
+        let Some((total, is_away)) = self.shard().and_then(|shard| self.total(shard, stream, scene)) else {
             return Ok(held);
         };
         let Some(points) = total else {
@@ -45,7 +45,7 @@ impl Worker {
 
     /// Whether a point is on its disk, in whatever form.
     pub(super) fn has_durably(&self, delta: &Delta, scene: &Scene) -> bool {
-        let total = self.durable.as_ref().and_then(|shard| total(shard, delta.stream, scene));
+        let total = self.durable.as_ref().and_then(|shard| self.total(shard, delta.stream, scene));
         let counted = total.and_then(|(points, _)| points).unwrap_or(0);
         (counted | self.waiting.durable[delta.stream]) & delta.bit() != 0
     }
@@ -76,9 +76,14 @@ impl Worker {
     }
 }
 
-/// A stream's total as a set of points, none of which is there twice; and whether it is away.
-fn total(shard: &Shard, stream: usize, scene: &Scene) -> Option<(Option<Points>, bool)> {
-    let slot = shard.streams().find(scene.catalog.get(stream).id)?;
-    let stream = shard.streams().get(slot)?;
-    Some((points_of(&stream.value()), stream.is_away()))
+impl Worker {
+    /// A stream's total as a set of points, none of which is there twice; and whether it is away.
+    pub(crate) fn total(&self, shard: &Shard, stream: usize, scene: &Scene) -> Option<(Option<Points>, bool)> {
+        let id = scene.catalog.get(stream).id;
+        if let Some(place) = shard.streams().place_of(id) {
+            return Some((self.kept.get(&place).copied(), shard.is_idle_away(id)));
+        }
+        let stream = shard.streams().get(shard.streams().find(id)?)?;
+        Some((points_of(&stream.value()), stream.is_away()))
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shardset_accumulate::{Replay, Streams};
 use shardset_handoff::{BadRecord, Checkpoint, Shard};
 use shardset_journal::storage::faulty::MemoryDisk;
-use shardset_journal::{Durability, Journal, OpenError, ReplayError, Settings};
+use shardset_journal::{ColdStore, Durability, Journal, OpenError, ReplayError, Settings};
 use shardset_model::{Incarnation, ShardIndex, UnixNanos};
 
 use super::{Attempt, Process, Worker};
@@ -33,9 +33,10 @@ impl Worker {
         }
         self.life += 1;
         match open(&self.disk, self.index, self.disks, scene) {
-            Ok((shard, journal)) => {
-                self.check_recovery(&shard, scene);
-                self.begin(shard, journal, scene);
+            Ok(mut opened) => {
+                self.check_recovery(&opened.shard, scene);
+                self.check_kept(&opened.shard, &mut opened.cold, scene);
+                self.begin(opened, scene);
             }
             Err(_) if self.disk.is_dead() => self.die(Death::Crash, scene),
             Err(ReplayError::Open(OpenError::File(error))) => {
@@ -51,7 +52,7 @@ impl Worker {
         }
     }
 
-    fn begin(&mut self, shard: Shard, journal: Journal<MemoryDisk>, scene: &mut Scene) {
+    fn begin(&mut self, Opened { shard, journal, cold }: Opened, scene: &mut Scene) {
         scene.note(self.node(), || format!("starts, as {}", shard.incarnation().get() as u64));
         self.durable = Some(shard.clone());
         self.attempts.clear();
@@ -60,6 +61,7 @@ impl Worker {
         self.process = Some(Process {
             shard,
             journal,
+            cold,
             changes: Vec::new(),
             pending: Vec::new(),
             is_commit_due: false,
@@ -71,6 +73,7 @@ impl Worker {
             ticked,
             passes: self.life << 32,
             told: BTreeMap::new(),
+            stored: BTreeMap::new(),
         });
         let (worker, life) = (self.index, self.life);
         let delay = scene.around(scene.weather.background);
@@ -78,6 +81,13 @@ impl Worker {
         let delay = scene.random.between(50 * MS, SECOND);
         scene.after(delay, Event::Tick { worker, life });
         self.commit_soon(scene);
+    }
+
+    /// The process died within an operation of its disk, whoever asked for that.
+    pub(super) fn bury(&mut self, scene: &mut Scene) {
+        if self.runs() && self.disk.is_dead() {
+            self.die(Death::Crash, scene);
+        }
     }
 
     /// The process dies, and starts again later.
@@ -106,6 +116,7 @@ impl Worker {
         self.durable = None;
         self.attempts.clear();
         self.given_up = None;
+        self.kept.clear();
         self.waiting.memory.fill(0);
         self.waiting.durable.fill(0);
     }
@@ -139,8 +150,10 @@ impl Worker {
         disk.set_read_only(false);
         let Some(durable) = &self.durable else { return };
         match open(&disk, self.index, self.disks, scene) {
-            Ok((shard, _)) if image(&shard, now) == image(durable, now) => {}
-            Ok((shard, _)) => {
+            Ok(mut opened) if image(&opened.shard, now) == image(durable, now) => {
+                self.check_kept(&opened.shard, &mut opened.cold, scene);
+            }
+            Ok(Opened { shard, .. }) => {
                 let what = || format!("w{}: a loss of power loses: {}", self.index, differ(durable, &shard));
                 scene.violate(Invariant::Durable, what);
             }
@@ -157,17 +170,24 @@ impl Worker {
     }
 }
 
-type Opened = Result<(Shard, Journal<MemoryDisk>), ReplayError<BadRecord>>;
+/// What stands on a disk.
+struct Opened {
+    shard: Shard,
+    journal: Journal<MemoryDisk>,
+    cold: ColdStore<MemoryDisk>,
+}
 
 /// Opens a disk, and does again what is on it.
-fn open(disk: &MemoryDisk, index: ShardIndex, disks: u128, scene: &Scene) -> Opened {
+fn open(disk: &MemoryDisk, index: ShardIndex, disks: u128, scene: &Scene) -> Result<Opened, ReplayError<BadRecord>> {
     let durability = match scene.mutation {
         Some(Mutation::AckWithoutSync) => Durability::Interval(Duration::from_secs(3600)),
         _ => Durability::Fsync,
     };
-    let settings = Settings { durability, segment_bytes: scene.weather.segment_bytes, ..Settings::new(index) };
+    let (segment_bytes, cold_file_bytes) = (scene.weather.segment_bytes, scene.weather.segment_bytes / 2);
+    let settings = Settings { durability, segment_bytes, cold_file_bytes, ..Settings::new(index) };
     let incarnation = Incarnation::new(disks << 16 | u128::from(index.get()) + 1).expect("one is added");
     let opening = Journal::open(disk.clone(), settings, incarnation)?;
+    let cold = opening.cold_store()?;
     let streams = Streams::new(scene.weather.settings);
     let mut shard = Shard::new(index, opening.incarnation(), streams, scene.weather.limits);
     let journal = opening.replay(|frame| {
@@ -175,7 +195,7 @@ fn open(disk: &MemoryDisk, index: ShardIndex, disks: u128, scene: &Scene) -> Ope
         shard.replay(frame.payload, replay)
     })?;
     shard.recovered();
-    Ok((shard, journal))
+    Ok(Opened { shard, journal, cold })
 }
 
 /// Everything about a shard that outlives a process, as bytes.

@@ -1,10 +1,10 @@
 //! What a worker does with messages.
 
 use shardset_handoff::{Adopted, Fenced, Progress, SlotChange, Source, Taken, Verdict, owner};
-use shardset_model::{Membership, ShardIndex, UnixMillis};
+use shardset_model::{Membership, ShardIndex};
 
 use super::commit::Pending;
-use super::{Process, Worker};
+use super::{Process, Telling, Worker};
 use crate::catalog::Delta;
 use crate::message::{Answer, Payload};
 use crate::node::Node;
@@ -24,13 +24,15 @@ impl Worker {
             Payload::Export { request, membership, points } => {
                 self.export(from, *request, membership, points, scene);
             }
-            Payload::Handoff(message) => self.handoff(from, message, scene),
             Payload::Arrived(reply) => {
                 let Node::Worker(to) = from else { return };
                 process.shard.replied(to, reply);
                 self.send_next(to, scene);
                 return;
             }
+            Payload::Adopt(adopt) if !process.is_ready_for(&adopt.membership) => {}
+            Payload::Handoff(message) if !process.is_ready_for(&message.membership) => {}
+            Payload::Handoff(message) => self.handoff(from, message, scene),
             Payload::Adopt(adopt) => {
                 let adopted = process.shard.adopt(adopt, &mut process.changes);
                 scene.note(self.node(), || format!("told {}: {adopted:?}", adopt.membership.epoch()));
@@ -42,15 +44,19 @@ impl Worker {
         }
         self.settle_waiting(scene);
         self.commit_soon(scene);
+        self.bury(scene);
     }
 
     fn export(&mut self, from: Node, request: u64, theirs: &Membership, points: &[Delta], scene: &mut Scene) {
         let now = scene.clock(self.ahead);
         let Some(process) = &mut self.process else { return };
+        let ids: Vec<_> = points.iter().map(|delta| scene.catalog.get(delta.stream).id).collect();
         let answer = match process.fence(theirs, scene) {
-            Err(fenced) => Answer::Fenced(fenced),
-            Ok(()) if !process.shard.has_room_to_park() => Answer::Busy,
-            Ok(()) => {
+            None => Answer::Busy,
+            Some(Err(fenced)) => Answer::Fenced(fenced),
+            Some(Ok(())) if !process.shard.has_room_to_park() => Answer::Busy,
+            Some(Ok(())) if !ids.into_iter().all(|id| process.wake(id)) => Answer::Busy,
+            Some(Ok(())) => {
                 let mut refused = Vec::new();
                 for delta in points {
                     let series = scene.catalog.get(delta.stream);
@@ -125,9 +131,10 @@ impl Worker {
     /// Some samples are stored: their streams are told.
     fn stored(&mut self, pass: u64) {
         let Some(process) = &mut self.process else { return };
-        for (slot, id, time) in process.told.remove(&pass).unwrap_or_default() {
+        for Telling { slot, id, time, total } in process.told.remove(&pass).unwrap_or_default() {
+            process.stored.insert(id, total);
             let streams = process.shard.streams_mut();
-            if streams.get(slot).is_some_and(|stream| stream.id() == id && time > UnixMillis(0)) {
+            if streams.get(slot).is_some_and(|stream| stream.id() == id) {
                 streams.mark_told(slot, time);
                 shardset_accumulate::Change::Told { slot, time }.write(&mut process.changes);
             }
@@ -136,20 +143,22 @@ impl Worker {
 }
 
 impl Process {
-    fn fence(&mut self, theirs: &Membership, scene: &mut Scene) -> Result<(), Fenced> {
+    /// Whether a request may be counted; none where that can not be known now.
+    fn fence(&mut self, theirs: &Membership, scene: &mut Scene) -> Option<Result<(), Fenced>> {
         match self.shard.fence(Some(theirs)) {
-            Verdict::Go => Ok(()),
+            Verdict::Go => Some(Ok(())),
+            Verdict::Adopt(newer) if !self.is_ready_for(&newer) => None,
             Verdict::Adopt(newer) => {
                 let adopted = self.shard.hear(&newer, Source::Peer, &mut self.changes);
                 scene.note(Node::Worker(self.shard.index()), || format!("hears {}: {adopted:?}", newer.epoch()));
                 conflicts(adopted, &newer, scene);
-                Ok(())
+                Some(Ok(()))
             }
             Verdict::Refuse(fenced) => {
                 if let Fenced::Conflict { mine, .. } = &fenced {
                     conflicts(Adopted::Conflict, mine, scene);
                 }
-                Err(fenced)
+                Some(Err(fenced))
             }
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! | what is seen | what is done |
 //! | --- | --- |
-//! | nothing is published, no worker knows of a membership | the first one is published |
+//! | nothing is published, all workers answer and none knows of a membership | the first one is published |
 //! | a worker knows of a later membership than is published (a restored backup) | that one is published |
 //! | a worker is behind what is published, does not know of a new life of another's disk, or has streams to send and may not know whereto | it is told |
 //! | a member does not answer | it must run: a coordinator that was late may have stopped it |
@@ -104,8 +104,7 @@ pub enum Waiting {
 /// What to do next; nothing where everything is as it should be.
 pub fn plan(seen: &Observed<'_>) -> Vec<Step> {
     let Some(published) = seen.published else {
-        let first = newest(seen).cloned().unwrap_or_else(|| first(seen.wish));
-        return vec![Step::Publish(first)];
+        return newest(seen).map_or_else(|| first(seen), |known| vec![Step::Publish(known.clone())]);
     };
     if let Some(newer) = newest(seen).filter(|known| is_later(known, published)) {
         return vec![Step::Publish(newer.clone())];
@@ -119,8 +118,17 @@ pub fn plan(seen: &Observed<'_>) -> Vec<Step> {
     steps
 }
 
-fn first(wish: &Wish) -> Membership {
-    Membership::stable(Epoch::FIRST, wish.shards).routed_by(wish.routing.clone(), wish.routing.clone())
+/// Nobody who answers knows of a membership. That there never was one is sure only when all have answered: what was published
+/// may have been deleted.
+fn first(seen: &Observed<'_>) -> Vec<Step> {
+    let Wish { shards, routing } = seen.wish;
+    let away = shards.shards().filter(|shard| !seen.reports.contains_key(shard));
+    let waiting: Vec<Step> = away.map(|shard| Step::Wait(Waiting::Away(shard))).collect();
+    if !waiting.is_empty() {
+        return std::iter::once(Step::Run(*shards)).chain(waiting).collect();
+    }
+    let first = Membership::stable(Epoch::FIRST, *shards);
+    vec![Step::Publish(first.routed_by(routing.clone(), routing.clone()))]
 }
 
 /// The newest membership that any worker knows of.

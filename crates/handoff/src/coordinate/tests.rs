@@ -90,6 +90,8 @@ impl Scene {
 fn the_first_membership_is_published_and_told() {
     let empty = || (0..2).map(|index| done(index, None));
     assert_eq!(Scene::new(None, 2, empty()).plan(), ["publish e1 2<-2 Stable"]);
+    let one_is_away = Scene::new(None, 2, empty().take(1)).plan();
+    assert_eq!(one_is_away, ["run 2", "worker 1 does not answer"], "it may know of one that was deleted");
     let told = Scene::new(Some(stable(1, 2, 2)), 2, empty()).plan();
     let behind = |index| Waiting::Behind(shard(index)).to_string();
     assert_eq!(told, ["tell 0 e1".into(), "tell 1 e1".into(), behind(0), behind(1)]);

@@ -147,10 +147,10 @@ impl World {
         if !all_know || ahead.is_some_and(|ahead| ahead > published.epoch()) {
             return;
         }
-        let at = self.scene.random.below(self.api.history.len() as u64) as usize;
-        let older = self.api.history[at].clone();
-        self.scene.note(Node::Api, || format!("goes back to {}", told(&older)));
-        self.api.published = Some(older);
+        let at = self.scene.random.below(self.api.history.len() as u64 + 1) as usize;
+        let older = self.api.history.get(at).cloned();
+        self.scene.note(Node::Api, || format!("goes back to {}", older.as_ref().map_or("nothing".to_owned(), told)));
+        self.api.published = older;
         self.api.version += 1;
         self.announce();
     }

@@ -4,6 +4,7 @@
 //! at, since nothing else has changed.
 
 use shardset_handoff::owner;
+use shardset_model::Membership;
 
 use crate::api::Api;
 use crate::backend::Backend;
@@ -83,10 +84,9 @@ pub(crate) fn everything_owed_is_held(workers: &[Worker], scene: &mut Scene) {
 pub(crate) fn end(workers: &[Worker], api: &Api, scene: &mut Scene) {
     let Some(published) = &api.published else { return };
     for stream in scene.catalog.numbers() {
-        let series = scene.catalog.get(stream);
-        let (owner, _) = owner(published, series.id, &series.identity);
-        let held = workers[owner.position()].held(stream, scene).unwrap_or_default();
-        let (total, owed, made) = (held.counted.unwrap_or(0), scene.ledger.get(stream).owed, series.made());
+        let held = workers[owner_of(stream, published, scene)].held(stream, scene).unwrap_or_default();
+        let (owed, made) = (scene.ledger.get(stream).owed, scene.catalog.get(stream).made());
+        let total = held.counted.unwrap_or(0);
         if owed & !total != 0 {
             let what = || format!("s{stream} lacks {} of {}", shown(owed & !total), shown(owed));
             scene.violate(Invariant::Conservation, what);
@@ -98,10 +98,20 @@ pub(crate) fn end(workers: &[Worker], api: &Api, scene: &mut Scene) {
     everything_owed_is_held(workers, scene);
 }
 
+fn owner_of(stream: usize, membership: &Membership, scene: &Scene) -> usize {
+    let series = scene.catalog.get(stream);
+    owner(membership, series.id, &series.identity).0.position()
+}
+
 /// What the backend does not know yet.
-pub(crate) fn not_exported(workers: &[Worker], backend: &Backend, scene: &Scene) -> Option<String> {
+pub(crate) fn not_exported(
+    workers: &[Worker],
+    backend: &Backend,
+    published: &Membership,
+    scene: &Scene,
+) -> Option<String> {
     for stream in scene.catalog.numbers() {
-        let counted = workers.iter().find_map(|worker| worker.held(stream, scene).ok()?.counted);
+        let counted = workers[owner_of(stream, published, scene)].held(stream, scene).ok()?.counted;
         if counted.is_some() && backend.last(stream) != counted {
             return Some(format!("s{stream} is {counted:?} and was told as {:?}", backend.last(stream)));
         }

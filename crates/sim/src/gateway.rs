@@ -168,7 +168,8 @@ impl Gateway {
             let is_end = known.phase() == Phase::Moving && heard.phase() == Phase::Stable;
             heard.epoch() > known.epoch() || (heard.epoch() == known.epoch() && is_end)
         });
-        if is_news {
+        let is_deaf = !scene.is_calm && self.membership.is_some() && scene.random.chance(scene.weather.deafness);
+        if is_news && !is_deaf {
             scene.note(self.node(), || format!("knows of {} {:?}", heard.epoch(), heard.phase()));
             self.membership = Some(heard.clone());
             self.go_on(scene);

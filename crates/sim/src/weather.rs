@@ -93,6 +93,8 @@ pub(crate) struct Weather {
     pub(crate) stragglers: f64,
     /// The longest that a gateway hears of a membership late.
     pub(crate) lag: Time,
+    /// How often a gateway does not take a membership that it is told.
+    pub(crate) deafness: f64,
     /// The longest that a worker takes to commit.
     pub(crate) commit: Time,
     /// How often a worker looks after what is left to do.
@@ -137,7 +139,7 @@ impl Weather {
         let pause = length * clients * 3 / (streams * u64::from(POINTS_MAX));
         let pause = random.pick(&[pause, pause / 2, pause / 4]).clamp(20 * MS, 2 * SECOND);
         let often = |random: &mut Random, most: f64| if random.chance(0.5) { 0.0 } else { random.probability(most) };
-        Self {
+        let weather = Self {
             length,
             workers: random.between(2, 6) as u32,
             gateways: random.between(2, 3) as usize,
@@ -150,6 +152,7 @@ impl Weather {
             delay: random.pick(&[3 * MS, 20 * MS, 100 * MS]),
             stragglers: often(random, 0.1),
             lag: random.pick(&[10 * MS, 500 * MS, 4 * SECOND]),
+            deafness: random.pick(&[0.0, 0.0, 0.5, 0.95]),
             commit: random.pick(&[MS, 10 * MS, 60 * MS]),
             background: random.pick(&[60 * MS, 150 * MS, 400 * MS]),
             checkpoints: random.pick(&[0.02, 0.2, 0.6]),
@@ -160,6 +163,21 @@ impl Weather {
             limits,
             segment_bytes: random.pick(&[600, 4_000, 1 << 20]),
             faults: faults(random),
+        };
+        if random.chance(0.08) { weather.abandoned(random) } else { weather }
+    }
+
+    /// Workers are given up again and again, and come back when others are at a later membership and some gateway is not: the
+    /// one corner that the rates above come to too seldom.
+    fn abandoned(self, random: &mut Random) -> Self {
+        Self {
+            workers: random.between(2, 3) as u32,
+            streams: random.between(1, 2),
+            loss: 0.2,
+            deafness: 0.95,
+            disks_go: 0.0,
+            faults: vec![(Fault::Wish, 400 * MS), (Fault::GiveUp, 300 * MS), (Fault::LoseDisk, 2 * SECOND)],
+            ..self
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use shardset_accumulate::Place;
 use shardset_journal::storage::faulty::MemoryDisk;
-use shardset_journal::{ColdStore, Location};
+use shardset_journal::{ColdError, ColdStore, Location};
 use shardset_model::{Membership, Receipt, StreamId};
 
 use super::{Process, Worker};
@@ -13,7 +13,7 @@ use crate::catalog::{Points, points_of};
 use crate::scene::Scene;
 use crate::violation::Invariant;
 
-/// What stands at a place, by what the simulation knows: places are never used twice on one disk.
+/// What was put at a place last, by what the simulation knows.
 pub(super) type Kept = BTreeMap<Place, Points>;
 
 impl Process {
@@ -123,8 +123,8 @@ impl Worker {
     pub(super) fn check_kept(&self, shard: &shardset_handoff::Shard, cold: &mut ColdStore<MemoryDisk>, scene: &mut Scene) {
         let mut next = shard.streams().next_idle(None);
         while let Some((stream, place)) = next {
-            let found = cold.mark_live(location(place)).is_ok() && cold.read(location(place)).is_ok();
-            if !self.disk.is_dead() && (!found || !self.kept.contains_key(&place)) {
+            let is_damaged = matches!(cold.read(location(place)), Err(ColdError::Damaged(_)));
+            if cold.mark_live(location(place)).is_err() || is_damaged || !self.kept.contains_key(&place) {
                 scene.violate(Invariant::Durable, || format!("w{}: a stream is not at {place:?}", self.index));
             }
             next = shard.streams().next_idle(Some(stream));

@@ -72,6 +72,6 @@ impl World {
         if let Some(worker) = members.iter().find(|worker| restless(worker)) {
             return Some(format!("w{}: {:?}", worker.index, worker.shard().map(|shard| shard.report())));
         }
-        check::not_exported(&self.workers, &self.backend, &self.scene)
+        check::not_exported(&self.workers, &self.backend, published, &self.scene)
     }
 }

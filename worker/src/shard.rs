@@ -190,7 +190,9 @@ impl<S: Storage> Shard<S> {
             counted.extend(self.request(request, able, now));
             next = if bytes < GROUP_BYTES_MAX { events.try_recv() } else { Err(mpsc::error::TryRecvError::Empty) };
         }
-        self.keep_a_piece();
+        if able {
+            self.keep_a_piece();
+        }
         let receipt = if able { self.persist.commit() } else { None };
         for Counted { reply, answer, reservation } in counted {
             drop(reservation);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use prost::Message;
@@ -36,6 +36,17 @@ struct TimeSeries {
     samples: Vec<Sample>,
     #[prost(message, repeated, tag = "3")]
     exemplars: Vec<Exemplar>,
+    #[prost(message, repeated, tag = "4")]
+    histograms: Vec<Native>,
+}
+
+/// A native histogram, as far as these tests look into it.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct Native {
+    #[prost(uint64, tag = "1")]
+    count: u64,
+    #[prost(int64, tag = "15")]
+    timestamp: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -52,6 +63,12 @@ pub(crate) struct Sample {
     pub(crate) value: f64,
     #[prost(int64, tag = "2")]
     pub(crate) timestamp: i64,
+}
+
+impl Sample {
+    fn of(histogram: Native) -> Self {
+        Self { value: histogram.count as f64, timestamp: histogram.timestamp }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -72,10 +89,12 @@ struct Metadata {
     help: String,
 }
 
-/// Everything the backend has taken, by series as `name{label="value",…}`.
+/// Everything the backend has taken, by series as `name{label="value",…}`. A native histogram stands there with its count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Received {
     pub(crate) series: BTreeMap<String, Vec<Sample>>,
+    /// The newest value of each series, by who told it where that is known; see [`Backend::url_for`].
+    pub(crate) told_by: BTreeMap<(u32, String), f64>,
     pub(crate) exemplars: BTreeMap<String, usize>,
     pub(crate) families: BTreeMap<String, String>,
     pub(crate) requests: usize,
@@ -100,6 +119,19 @@ impl Received {
             assert!(ascends, "{name} is out of order: {samples:?}");
         }
     }
+
+    /// What a backend that sorts by time has of a counter, whoever told it: it begins with its only zero, and never falls.
+    pub(crate) fn assert_one_life(&self, prefix: &str) {
+        let mut samples = self.samples(prefix).unwrap_or_default().to_vec();
+        samples.sort_by_key(|sample| sample.timestamp);
+        // Told twice at the same time, it is the same sample.
+        samples.dedup_by_key(|sample| (sample.timestamp, sample.value.to_bits()));
+        let ascends = samples.windows(2).all(|pair| pair[0].timestamp < pair[1].timestamp);
+        assert!(ascends, "{prefix} has two values at one time: {samples:?}");
+        assert!(samples.is_sorted_by_key(|sample| sample.value), "{prefix} falls: {samples:?}");
+        let zeros = samples.iter().filter(|sample| sample.value == 0.0).count();
+        assert_eq!(zeros, 1, "{prefix} begins once: {samples:?}");
+    }
 }
 
 /// A scripted backend. It ends with its handle.
@@ -114,6 +146,8 @@ pub(crate) struct Backend {
 #[derive(Debug)]
 struct Shared {
     answer: Mutex<StatusCode>,
+    /// While it is true, whoever was taken is not told so.
+    silent: watch::Sender<bool>,
     oldest: Mutex<i64>,
     received: watch::Sender<Received>,
 }
@@ -124,9 +158,16 @@ impl Backend {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1/write", listener.local_addr().unwrap());
         let (sender, received) = watch::channel(Received::default());
-        let shared =
-            Arc::new(Shared { answer: Mutex::new(StatusCode::NO_CONTENT), oldest: Mutex::new(0), received: sender });
-        let router = Router::new().route("/api/v1/write", post(write)).with_state(Arc::clone(&shared));
+        let shared = Arc::new(Shared {
+            answer: Mutex::new(StatusCode::NO_CONTENT),
+            silent: watch::Sender::new(false),
+            oldest: Mutex::new(0),
+            received: sender,
+        });
+        let router = Router::new()
+            .route("/api/v1/write", post(write))
+            .route("/api/v1/write/{source}", post(write))
+            .with_state(Arc::clone(&shared));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         #[expect(clippy::disallowed_methods, reason = "a test's server ends with the test")]
@@ -134,9 +175,19 @@ impl Backend {
         Self { url, shared, received, _stop: stop.drop_guard() }
     }
 
+    /// Where it takes what this one tells.
+    pub(crate) fn url_for(&self, source: u32) -> String {
+        format!("{}/{source}", self.url)
+    }
+
     /// Answers like this from now on; what is not a success is not kept.
     pub(crate) fn answer(&self, status: StatusCode) {
         *self.shared.answer.lock().unwrap() = status;
+    }
+
+    /// Takes what comes from now on and does not say so, or says it again.
+    pub(crate) fn be_silent(&self, silent: bool) {
+        self.shared.silent.send_replace(silent);
     }
 
     /// Refuses from now on requests with a series whose newest sample is older than this, in milliseconds.
@@ -160,7 +211,11 @@ impl Backend {
     }
 }
 
-async fn write(State(shared): State<Arc<Shared>>, body: Bytes) -> (StatusCode, &'static str) {
+async fn write(
+    State(shared): State<Arc<Shared>>,
+    source: Option<Path<u32>>,
+    body: Bytes,
+) -> (StatusCode, &'static str) {
     let mut answer = *shared.answer.lock().unwrap();
     let message = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
     let request = WriteRequest::decode(message.as_slice()).unwrap();
@@ -172,19 +227,27 @@ async fn write(State(shared): State<Arc<Shared>>, body: Bytes) -> (StatusCode, &
     shared.received.send_modify(|received| {
         if answer.is_success() {
             received.requests += 1;
-            take(received, request);
+            take(received, source.map(|Path(source)| source), request);
         } else {
             received.refused += 1;
         }
     });
+    // Ends with the connection where nobody speaks any more.
+    let mut silent = shared.silent.subscribe();
+    let _speaks = silent.wait_for(|silent| !silent).await.is_ok();
     (answer, if answer == StatusCode::BAD_REQUEST { "sample is too old" } else { "" })
 }
 
-fn take(received: &mut Received, request: WriteRequest) {
+fn take(received: &mut Received, source: Option<u32>, request: WriteRequest) {
     for series in request.timeseries {
         let name = name_of(&series.labels);
         *received.exemplars.entry(name.clone()).or_default() += series.exemplars.len();
-        received.series.entry(name).or_default().extend(series.samples);
+        let counts = series.histograms.into_iter().map(Sample::of);
+        let samples: Vec<Sample> = series.samples.into_iter().chain(counts).collect();
+        if let (Some(source), Some(newest)) = (source, samples.last()) {
+            received.told_by.insert((source, name.clone()), newest.value);
+        }
+        received.series.entry(name).or_default().extend(samples);
     }
     received.families.extend(request.metadata.into_iter().map(|metadata| (metadata.family, metadata.help)));
 }

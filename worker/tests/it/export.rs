@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use shardset_journal::storage::faulty::MemoryDisk;
 use shardset_worker::CHUNKS_IN_FLIGHT_MAX;
 
 use crate::backend::{Backend, STALE};
-use crate::harness::{Harness, now, one_shard, settings, to};
+use crate::harness::{Harness, Launch, now, to};
 use crate::sender::{counter, cumulative, exemplar, gauge, histogram, number, sum};
 
 const SECOND: u64 = 1_000_000_000;
@@ -214,9 +215,8 @@ async fn a_backend_that_was_away_gets_exact_totals_and_costs_a_few_chunks() {
 async fn a_dead_destination_does_not_hold_back_a_living_one() {
     let (living, dead) = (Backend::start().await, Backend::start().await);
     dead.answer(StatusCode::INTERNAL_SERVER_ERROR);
-    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
     let destinations = vec![to("dead", &dead.url), to("living", &living.url)];
-    let worker = Harness::run(settings(dir.path()), one_shard(), destinations, dir).await;
+    let worker = Launch { destinations, ..Launch::on(MemoryDisk::new(1)) }.run().await;
     let (sender, start) = (worker.sender().await, now() - 60 * SECOND);
     for round in 1..=10_u64 {
         sender.accept(vec![counter("requests", "a", start, start + round * SECOND, 1.0)]).await;

@@ -1,36 +1,40 @@
 //! Which requests a worker lets through, by the membership that they were routed by.
 
 use bytes::Bytes;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use shardset_journal::storage::faulty::MemoryDisk;
 use shardset_model::{Epoch, Membership, ShardCount};
-use shardset_wire::{membership, status};
+use shardset_wire::membership;
 use tonic::Code;
 
-use crate::backend::Backend;
-use crate::harness::{Harness, now, settings, three_shards, to};
+use crate::cluster::owners;
+use crate::harness::{Harness, Launch, now, shard, three_shards};
 use crate::sender::{Sender, counter, request};
 
-async fn at_epoch_5(backend: &Backend) -> Harness {
-    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
-    Harness::run(settings(dir.path()), three_shards(5), vec![to("main", &backend.url)], dir).await
+async fn at_epoch_5() -> Harness {
+    Launch::on(MemoryDisk::new(1)).of(0, three_shards(5)).run().await
+}
+
+/// A point of a stream that is at this shard of three.
+fn of_shard(number: u32) -> Metric {
+    let point = |session: u32| counter("requests", &session.to_string(), now(), now() + 1, 1.0);
+    (0..).map(point).find(|metric| owners(metric, &three_shards(5)).0 == shard(number)).unwrap()
 }
 
 fn body() -> Bytes {
-    request(vec![("checkout", vec![counter("requests", "a", now(), now() + 1, 1.0)])])
+    request(vec![("checkout", vec![of_shard(0)])])
 }
 
 #[tokio::test]
 async fn a_worker_holds_one_epoch() {
-    let backend = Backend::start().await;
-    let worker = at_epoch_5(&backend).await;
-    let four = Membership::stable(Epoch::new(6).unwrap(), ShardCount::new(4).unwrap());
+    let worker = at_epoch_5().await;
     let same_epoch = Membership::stable(Epoch::new(5).unwrap(), ShardCount::new(4).unwrap());
     let table = [
         ("no epoch", None, Some(Code::FailedPrecondition)),
         ("an older epoch", Some(three_shards(4)), Some(Code::FailedPrecondition)),
-        ("a newer one of other shards", Some(four), Some(Code::Unavailable)),
         ("the same epoch of other shards", Some(same_epoch), Some(Code::Internal)),
         ("the same epoch", Some(three_shards(5)), None),
-        ("a newer one of the same shards", Some(three_shards(7)), None),
+        ("a newer one of the same shards", Some(three_shards(6)), None),
         ("the one before that", Some(three_shards(5)), Some(Code::FailedPrecondition)),
     ];
     let mut taken = 0;
@@ -50,16 +54,22 @@ async fn a_worker_holds_one_epoch() {
 
 #[tokio::test]
 async fn a_stale_sender_learns_the_membership_and_a_stock_client_learns_where_to_send() {
-    let backend = Backend::start().await;
-    let worker = at_epoch_5(&backend).await;
+    let worker = at_epoch_5().await;
     let stale = Sender::connect(worker.worker.address(), Some(three_shards(4))).await;
     let refused = stale.send_bytes(body()).await.unwrap_err();
     assert_eq!(membership::read(refused.metadata()), Ok(Some(three_shards(5))));
     let stock = Sender::connect(worker.worker.address(), None).await;
     let refused = stock.send_bytes(body()).await.unwrap_err();
     assert!(refused.message().ends_with("send to the gateway"), "{refused}");
-    let ahead = Membership::stable(Epoch::new(6).unwrap(), ShardCount::new(4).unwrap());
-    let refused = Sender::connect(worker.worker.address(), Some(ahead)).await.send_bytes(body()).await.unwrap_err();
-    assert!(status::retry_after(&refused).is_some(), "{refused}");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn points_of_another_shards_streams_are_refused_as_a_bug_and_not_counted() {
+    let worker = at_epoch_5().await;
+    let refused = worker.sender().await.send(vec![of_shard(1)]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Internal, "{refused}");
+    assert_eq!(worker.metric("shardset_worker_points_foreign_total{shard=\"0\"}"), 1);
+    assert_eq!(worker.report().await.streams, 0);
     worker.stop().await;
 }

@@ -1,28 +1,43 @@
 //! The scrape endpoint tells what remote write tells.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use shardset_worker::scrape;
+use shardset_worker::scrape::{self, Sources};
 use tokio::net::TcpListener;
 
 use crate::backend::Backend;
-use crate::harness::{Harness, now, settings, three_shards, to};
-use crate::sender::{Sender, counter, gauge, histogram, request};
+use crate::cluster::Cluster;
+use crate::harness::{Harness, now};
+use crate::sender::{counter, gauge, histogram};
 
 const SECOND: u64 = 1_000_000_000;
 
+/// A scrape endpoint. It holds what it reads from, so a worker that is to end must be let go first.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) url: String,
+    sources: Sources,
+}
+
+impl Endpoint {
+    pub(crate) fn let_go(&self, worker: &Harness) {
+        self.sources.remove(worker.worker.shard());
+    }
+}
+
 /// Serves the scrape endpoint of these workers.
-async fn endpoint(workers: &[&Harness]) -> String {
-    let router = scrape::router(workers.iter().map(|worker| worker.worker.scrape_source()).collect());
+pub(crate) async fn endpoint(workers: &[&Harness]) -> Endpoint {
+    let sources = Sources::default();
+    workers.iter().for_each(|worker| sources.insert(&worker.worker));
+    let router = scrape::router(sources.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
     #[expect(clippy::disallowed_methods, reason = "a test's server ends with the test")]
     tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    Endpoint { url, sources }
 }
 
-async fn get(url: &str, accept: &str) -> (String, String) {
+pub(crate) async fn get(url: &str, accept: &str) -> (String, String) {
     let response = reqwest::Client::new().get(url).header("accept", accept).send().await.unwrap();
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
     (kind, response.text().await.unwrap())
@@ -62,7 +77,7 @@ async fn a_scrape_tells_the_series_that_remote_write_tells() {
     let told: BTreeMap<String, f64> =
         received.series.iter().map(|(name, samples)| (sorted(name), samples.last().unwrap().value)).collect();
 
-    let url = endpoint(&[&worker]).await;
+    let Endpoint { url, .. } = endpoint(&[&worker]).await;
     let (kind, text) = get(&url, "text/plain").await;
     assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(series(&text), told);
@@ -74,37 +89,24 @@ async fn a_scrape_tells_the_series_that_remote_write_tells() {
 
 #[tokio::test]
 async fn one_endpoint_tells_each_family_of_all_shards_in_one_piece() {
-    let backend = Backend::start().await;
-    let dir = Arc::new(tempfile::tempdir().unwrap());
-    let run = |shard| {
-        let destinations = vec![to("main", &backend.url)];
-        Harness::run_shard(settings(dir.path()), three_shards(1), shard, destinations, Arc::clone(&dir))
-    };
-    let workers = [run(0).await, run(1).await, run(2).await];
+    let cluster = Cluster::start(3, 3).await;
     let start = now() - 10 * SECOND;
-    let mut sent = 0;
-    for session in 0..900 {
-        // What a gateway does: each point to its owner.
-        for (name, owner) in [("requests", session % 3), ("errors", session % 2)] {
-            let body =
-                request(vec![("checkout", vec![counter(name, &session.to_string(), start, start + SECOND, 1.0)])]);
-            let address = workers[owner].worker.address();
-            let answer = Sender::connect(address, Some(three_shards(1))).await.send_bytes(body).await.unwrap();
-            sent += u64::from(answer.rejected_points == 0);
-        }
-    }
-    let url = endpoint(&workers.each_ref()).await;
+    let point = |session: u32| {
+        let name = if session.is_multiple_of(2) { "requests" } else { "errors" };
+        counter(name, &session.to_string(), start, start + SECOND, 1.0)
+    };
+    let points: Vec<_> = (0..1800).map(point).collect();
+    cluster.accept(&points).await;
+    let workers = [0, 1, 2].map(|number| cluster.worker(number));
+    let Endpoint { url, .. } = endpoint(&workers).await;
     let (_, text) = get(&url, "text/plain").await;
     let told = series(&text);
     let counters = told.iter().filter(|(name, _)| !name.starts_with("target_info"));
-    assert_eq!(counters.map(|(_, value)| *value as u64).sum::<u64>(), sent);
+    assert_eq!(counters.map(|(_, value)| *value as usize).sum::<usize>(), points.len());
     for family in ["requests_total", "errors_total", "target_info"] {
         assert_eq!(text.matches(&format!("# TYPE {family} ")).count(), 1, "{family}");
     }
     let names: Vec<&str> =
         text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('{').next().unwrap()).collect();
     assert!(names.is_sorted(), "families stand in one piece");
-    for worker in workers {
-        worker.stop().await;
-    }
 }

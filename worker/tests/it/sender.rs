@@ -7,8 +7,9 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Exemplar, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
-    ScopeMetrics, Sum, exemplar,
+    AggregationTemporality, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
+    HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, exemplar,
+    exponential_histogram_data_point::Buckets,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
@@ -139,6 +140,42 @@ pub(crate) fn histogram(name: &str, session: &str, start: u64, time: u64, bounds
     let temporality = AggregationTemporality::Delta as i32;
     let histogram = Histogram { data_points: vec![point], aggregation_temporality: temporality };
     Metric { name: name.to_owned(), data: Some(Data::Histogram(histogram)), ..Metric::default() }
+}
+
+/// One point of a delta exponential histogram: so many values in one bucket.
+pub(crate) fn exponential(name: &str, session: &str, start: u64, time: u64, count: u64) -> Metric {
+    exponential_of(name, session, start, time, vec![count])
+}
+
+/// The same of many buckets with large counts: some 10 KB of state, and as much in the journal for each point.
+pub(crate) fn large(name: &str, session: &str, start: u64, time: u64) -> Metric {
+    exponential_of(name, session, start, time, vec![1 << 40; LARGE_BUCKETS as usize])
+}
+
+/// How many buckets a large point has.
+pub(crate) const LARGE_BUCKETS: u32 = 1_500;
+
+/// What so many large points of a stream come to.
+pub(crate) fn large_count(points: u64) -> f64 {
+    ((points * u64::from(LARGE_BUCKETS)) << 40) as f64
+}
+
+fn exponential_of(name: &str, session: &str, start: u64, time: u64, buckets: Vec<u64>) -> Metric {
+    let count = buckets.iter().sum();
+    let point = ExponentialHistogramDataPoint {
+        attributes: vec![text("session", session)],
+        start_time_unix_nano: start,
+        time_unix_nano: time,
+        count,
+        sum: Some(count as f64),
+        // So fine that the bounds of all buckets are numbers.
+        scale: 2,
+        positive: Some(Buckets { offset: 1, bucket_counts: buckets }),
+        ..ExponentialHistogramDataPoint::default()
+    };
+    let temporality = AggregationTemporality::Delta as i32;
+    let histogram = ExponentialHistogram { data_points: vec![point], aggregation_temporality: temporality };
+    Metric { name: name.to_owned(), data: Some(Data::ExponentialHistogram(histogram)), ..Metric::default() }
 }
 
 /// Marks a counter's point as one without a value.

@@ -3,8 +3,16 @@
 use std::fs;
 use std::process::Command;
 
-/// The facts, as rows of a table.
-pub(crate) fn facts() -> Vec<[String; 2]> {
+use crate::table::Table;
+
+/// The facts.
+pub(crate) fn table() -> Table {
+    let mut table = Table::new(&["machine", ""]);
+    facts().into_iter().for_each(|fact| table.row(fact));
+    table
+}
+
+fn facts() -> Vec<[String; 2]> {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -23,9 +31,9 @@ pub(crate) fn facts() -> Vec<[String; 2]> {
     .to_vec()
 }
 
-/// Bytes of memory that are resident.
-pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
+/// Bytes of memory that a process has resident: `self`, or an id.
+pub(crate) fn resident_bytes(process: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     Ok(field(&status, "VmRSS").trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
@@ -58,6 +66,6 @@ mod tests {
 
     #[test]
     fn a_process_is_resident() {
-        assert!(resident_bytes().expect("there is a /proc") > 1 << 16);
+        assert!(resident_bytes("self").expect("there is a /proc") > 1 << 16);
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::machine;
 use crate::measure::Effort;
-use crate::{machine, table};
+use crate::table::say;
 
 /// What to measure, and how long.
 #[derive(Args)]
@@ -48,9 +49,7 @@ enum Part {
 pub(crate) fn run(arguments: &PathArguments) -> anyhow::Result<()> {
     let effort = Effort { rounds: arguments.rounds.max(1), turn: Duration::from_millis(arguments.turn_ms) };
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
-    let mut machine = table::Table::new(&["machine", ""]);
-    machine::facts().into_iter().for_each(|fact| machine.row(fact));
-    say(&machine);
+    say(&machine::table());
     // First, while the allocator has nothing to give again.
     if wanted(Part::Memory) {
         say(&state::memory()?);
@@ -65,9 +64,4 @@ pub(crate) fn run(arguments: &PathArguments) -> anyhow::Result<()> {
         say(&network::measure(arguments.workers, arguments.binary.as_deref())?);
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the tables are what the program is for")]
-fn say(table: &table::Table) {
-    println!("{table}");
 }

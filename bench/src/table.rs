@@ -19,6 +19,12 @@ impl Table {
     }
 }
 
+/// Prints a table.
+#[expect(clippy::print_stdout, reason = "the tables are what the program is for")]
+pub(crate) fn say(table: &Table) {
+    println!("{table}");
+}
+
 /// A measured number beside its budget.
 pub(crate) fn against(budget: Option<f64>, measured: f64) -> String {
     match budget {

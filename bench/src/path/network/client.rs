@@ -15,7 +15,7 @@ use tonic::Request;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{Channel, Endpoint};
 
-use super::server::CpuTimes;
+use crate::server::CpuTimes;
 
 /// Streams that all senders together write to, about; more than fit into a core's cache.
 const STREAMS: u32 = 64_000;

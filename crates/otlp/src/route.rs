@@ -176,4 +176,3 @@ fn value_of<'a>(key_value: Reader<'a>, name: &str) -> Option<&'a [u8]> {
     }
     (key == name).then_some(value)
 }
-

@@ -15,13 +15,13 @@ mod rest;
 use std::collections::BTreeMap;
 
 use shardset_handoff::{Checkpoint, Progress, Shard};
-use shardset_journal::{ColdStore, Journal};
 use shardset_journal::storage::faulty::MemoryDisk;
+use shardset_journal::{ColdStore, Journal};
 use shardset_model::{Epoch, Membership, Receipt, ShardIndex, StreamId, UnixMillis};
 
 use self::commit::Pending;
-use self::rest::Kept;
 pub(crate) use self::life::Death;
+use self::rest::Kept;
 use crate::catalog::Points;
 use crate::node::{Node, Time};
 use crate::queue::Event;

@@ -151,7 +151,9 @@ impl Worker {
     /// Sends what stands next for one receiver, and what was sent already only when that is long ago. Not while there is anything that a death would take back.
     pub(super) fn send_next(&mut self, to: ShardIndex, scene: &mut Scene) {
         let Some(process) = self.process.as_mut().filter(|process| process.changes.is_empty()) else { return };
-        let Some(message) = process.shard.next_message(to, |place| process.cold.read(location(place)).ok()) else { return };
+        let Some(message) = process.shard.next_message(to, |place| process.cold.read(location(place)).ok()) else {
+            return;
+        };
         let is_under_way =
             |(since, sent): &(Time, Progress)| *sent == message.progress && scene.now < since + ANSWERED_WITHIN;
         if !process.sent.get(&to).is_some_and(is_under_way) {

@@ -7,8 +7,8 @@ use shardset_accumulate::{Change, Offer, Stream};
 use shardset_handoff::{Rule, holds};
 use shardset_model::UnixMillis;
 
-use super::{Telling, Worker};
 use super::commit::Pending;
+use super::{Telling, Worker};
 use crate::catalog::points_of;
 use crate::message::Sample;
 use crate::node::SECOND;

@@ -120,7 +120,12 @@ impl Worker {
     }
 
     /// What a shard says is kept elsewhere is there, and is what was put there.
-    pub(super) fn check_kept(&self, shard: &shardset_handoff::Shard, cold: &mut ColdStore<MemoryDisk>, scene: &mut Scene) {
+    pub(super) fn check_kept(
+        &self,
+        shard: &shardset_handoff::Shard,
+        cold: &mut ColdStore<MemoryDisk>,
+        scene: &mut Scene,
+    ) {
         let mut next = shard.streams().next_idle(None);
         while let Some((stream, place)) = next {
             let is_damaged = matches!(cold.read(location(place)), Err(ColdError::Damaged(_)));

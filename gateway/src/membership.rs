@@ -1,13 +1,13 @@
 //! What the gateway routes by: a membership, and where the worker of each of its shards is.
 //!
 //! A request is split under one membership and stays with it; when another one comes, new requests take that and what was
-//! split before is split again. So routes are a value that never changes, and a change is a new one ([`follow`]).
+//! split before is split again. So routes are a value that never changes, and a change is a new one (`follow`).
 //!
 //! There are two ways to newer routes. The ordinary one is a published record. The other is a worker's refusal, which names
 //! the worker's own membership: that is adopted when every shard of it has a worker whose place is known, because a record
 //! lists spare workers and those of the generation before as well. Either way epochs only grow.
 //!
-//! Pure; the shell around it is [`crate::follow`].
+//! Pure; the shell around it is `follow`.
 
 mod metrics;
 

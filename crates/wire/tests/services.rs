@@ -35,6 +35,7 @@ fn report() -> Report {
         incarnation: incarnation(9),
         membership: Some(membership()),
         streams: 1,
+        idle: 1,
         leftovers: 2,
         parked_points: 3,
         parked_bytes: 4,

@@ -68,14 +68,15 @@ fn receptions() -> impl Strategy<Value = handoff::Reception> {
 
 fn reports() -> impl Strategy<Value = handoff::Report> {
     let lists = (vec(sendings(), 0..4), vec(receptions(), 0..4));
-    (shards(), incarnations(), option::of(memberships()), any::<[u64; 4]>(), lists).prop_map(
+    (shards(), incarnations(), option::of(memberships()), any::<[u64; 5]>(), lists).prop_map(
         |(shard, incarnation, membership, counts, (sending, receiving))| {
-            let [streams, leftovers, parked_points, parked_bytes] = counts;
+            let [streams, idle, leftovers, parked_points, parked_bytes] = counts;
             handoff::Report {
                 shard,
                 incarnation,
                 membership,
                 streams,
+                idle,
                 leftovers,
                 parked_points,
                 parked_bytes,

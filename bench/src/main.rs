@@ -1,10 +1,7 @@
 //! Benchmarks of the data path and of durable state against the budgets of the design, printed as Markdown for docs/benchmarks.md.
 //!
 //! They measure; they do not judge: a figure above its budget is shown as such, and the exit code stays 0, because a shared
-//! machine is not a judge. Compute is measured in CPU time of the thread, so what else runs on the machine takes nothing
-//! from it but caches and clock speed. The allocator is the binary's.
-//!
-//! `cargo run --release -p shardset-bench -- path`, or `durable`; `--help` names the parts.
+//! machine is not a judge. Compute is measured in CPU time of the thread. The allocator is the binary's.
 
 mod durable;
 mod http;

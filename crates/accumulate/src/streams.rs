@@ -173,9 +173,11 @@ impl Streams {
     /// Another shard has the stream in a slot now: it stays as it is until it is removed. Its samples may have been told up to
     /// `told`, some of them perhaps still on their way.
     pub fn set_away(&mut self, slot: u32, told: UnixMillis) {
+        // What is passed on keeps the times of its points, which ticks say nothing about.
+        let is_stamped = self.details.get(slot).is_some_and(|details| details.identity.context.kind.is_delta());
         if let Some(record) = self.records.get_mut(slot) {
             record.away = true;
-            if record.told != NEVER {
+            if is_stamped && record.told != NEVER {
                 record.told = record.told.max(told);
             }
         }

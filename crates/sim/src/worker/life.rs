@@ -185,7 +185,7 @@ fn open(disk: &MemoryDisk, index: ShardIndex, disks: u128, scene: &Scene) -> Res
     };
     let (segment_bytes, cold_file_bytes) = (scene.weather.segment_bytes, scene.weather.segment_bytes / 2);
     let settings = Settings { durability, segment_bytes, cold_file_bytes, ..Settings::new(index) };
-    let incarnation = Incarnation::new(disks << 16 | u128::from(index.get()) + 1).expect("one is added");
+    let incarnation = Incarnation::new((disks << 16) | (u128::from(index.get()) + 1)).expect("one is added");
     let opening = Journal::open(disk.clone(), settings, incarnation)?;
     let cold = opening.cold_store()?;
     let streams = Streams::new(scene.weather.settings);

@@ -20,11 +20,12 @@ use crate::unit::{Ground, Unit};
 /// How many shards there are at first.
 pub(crate) const SHARDS_AT_FIRST: u32 = 3;
 
-/// A worker's settings beside its place: a clock that ticks often, and a memory of counted points that outlasts clients which
-/// insist for minutes and then catch up (their limit is the documented one: a resent point is known while it is remembered).
+/// A worker's settings beside its place: a clock that ticks often, streams that leave memory soon and come back later, and a
+/// memory of counted points that outlasts clients which insist for minutes and then catch up (their limit is the documented
+/// one: a resent point is known while it is remembered).
 #[rustfmt::skip]
-const WORKER: [&str; 12] = [
-    "--export-interval", "500ms", "--heartbeat", "10s", "--stop-grace", "2s",
+const WORKER: [&str; 14] = [
+    "--export-interval", "500ms", "--heartbeat", "10s", "--stop-grace", "2s", "--max-stale", "15s",
     "--dedupe-window", "30m", "--dedupe-points", "1024", "--log", "info",
 ];
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::Cluster;
-use crate::fault::{Event, Mode};
+use crate::fault::{Event, Mode, Way};
 use crate::schedule::Schedule;
 use crate::tell::tell;
 
@@ -22,7 +22,9 @@ pub(crate) struct Tally {
     pub(crate) wishes: u32,
     pub(crate) full_disks: u32,
     pub(crate) lost_disks: u32,
-    /// Times that a way was not open, or broke.
+    /// Times that the way to the backend was not open, or broke.
+    pub(crate) backend_outages: u32,
+    /// The same of any other way.
     pub(crate) outages: u32,
 }
 
@@ -60,6 +62,7 @@ impl Tally {
             Event::Scale { .. } => self.wishes += 1,
             Event::FillDisk => self.full_disks += 1,
             Event::LoseDisk(_) => self.lost_disks += 1,
+            Event::Turn(Way::Backend, mode) if mode != Mode::Open => self.backend_outages += 1,
             Event::Turn(_, mode) if mode != Mode::Open => self.outages += 1,
             _ => {}
         }

@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use shardset_load::{Endpoints, Extras, MischiefRates, Progress, Retry, Settings};
 
+use crate::arguments::Arguments;
+
 /// No attempt begins later than this after the first. Above the sum of all outages that can follow on each other, so that
 /// nothing is of unknown fate, and below the time for which workers remember what they counted.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// What the fleet does. It ends when it is told to.
-pub(crate) fn settings(endpoints: Endpoints, seed: u64, rate: f64) -> Settings {
+pub(crate) fn settings(endpoints: Endpoints, arguments: &Arguments) -> Settings {
+    // What falls on its own can not be told from what was lost with a disk.
+    let up_down = if arguments.lose_disks { 0.0 } else { 0.05 };
     Settings {
         endpoints,
-        rate: Some(rate),
+        rate: Some(arguments.rate),
         interval: Duration::from_secs(1),
-        // Sessions of a minute: old enough to live through moves and kills, and new streams come all the time.
-        lifetime: 60,
+        // Sessions of half a minute: old enough to live through moves and kills, and new streams come all the time.
+        lifetime: 30,
         duration: Some(Duration::MAX),
         gzip: 0.2,
         retry: Retry {
@@ -26,8 +30,8 @@ pub(crate) fn settings(endpoints: Endpoints, seed: u64, rate: f64) -> Settings {
             patience: PATIENCE,
         },
         mischief: MischiefRates { send_twice: 0.05, race: 0.05, abandon: 0.05 },
-        extras: Extras { histograms: 0.05, exponential: 0.05, up_down: 0.05, ..Extras::default() },
-        seed,
+        extras: Extras { histograms: 0.05, exponential: 0.05, up_down, ..Extras::default() },
+        seed: arguments.seed,
         ..Settings::default()
     }
 }

@@ -112,7 +112,7 @@ async fn under_load(
     cluster: &mut Cluster,
 ) -> anyhow::Result<(Outcome, Summary)> {
     let (stop, stopped) = oneshot::channel();
-    let settings = fleet::settings(cluster.endpoints(), arguments.seed, arguments.rate);
+    let settings = fleet::settings(cluster.endpoints(), arguments);
     let mut gap = Gap::default();
     let stopped = async { stopped.await.unwrap_or_default() };
     let load = shardset_load::run(&settings, clock::now().millis(), stopped, |progress| gap.see(progress));

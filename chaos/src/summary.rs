@@ -42,7 +42,8 @@ impl fmt::Display for Summary {
         let (tally, load) = (&self.tally, &self.load);
         writeln!(f, "{load}")?;
         write!(f, "faults    {:.1} minutes: {} kills, ", load.seconds / 60.0, tally.kills)?;
-        write!(f, "{} terminations, {} pauses, {} outages of ways, ", tally.terminations, tally.pauses, tally.outages)?;
+        write!(f, "{} terminations, {} pauses, ", tally.terminations, tally.pauses)?;
+        write!(f, "{} outages of the backend, {} of other ways, ", tally.backend_outages, tally.outages)?;
         writeln!(f, "{} full disks, {} lost disks", tally.full_disks, tally.lost_disks)?;
         writeln!(
             f,

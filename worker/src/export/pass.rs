@@ -114,8 +114,13 @@ impl Desk {
     pub(crate) fn delivered(&self, told: &[Telling], streams: &mut Streams, mut noted: impl FnMut(Telling)) {
         let Some(pass) = &self.open else { return };
         for &telling in told {
-            // The slot may have changed hands while the piece was under way.
-            if streams.get(telling.slot).is_some_and(|stream| stream.born() <= pass.upto && !stream.is_away()) {
+            // The slot may have changed hands while the piece was under way. A stream that has ended meanwhile was told neither
+            // its end nor, perhaps, its last total: noted now, it would count as told in its next life, and never be.
+            let is_as_told = |stream: Stream<'_>| {
+                let since = |generation: u32| generation > pass.upto;
+                !since(stream.born()) && !stream.ended().is_some_and(since) && !stream.is_away()
+            };
+            if streams.get(telling.slot).is_some_and(is_as_told) {
                 streams.mark_told(telling.slot, telling.time);
                 noted(telling);
             }

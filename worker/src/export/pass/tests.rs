@@ -16,7 +16,7 @@ use shardset_remote_write::Translation;
 use super::{Desk, View};
 use crate::export::TickClock;
 use crate::metrics::{Metrics, ShardMetrics};
-use crate::shard::{Catalog, PassStamp};
+use crate::shard::{Catalog, Chunk, PassStamp};
 
 const SECOND: u64 = 1_000_000_000;
 const BEGIN: u64 = 1_000_000 * SECOND;
@@ -123,11 +123,24 @@ impl World {
     }
 
     fn piece(&mut self, destination: usize) {
-        let desk = &mut self.desks[destination];
         if !self.is_open[destination] {
-            desk.open(self.streams.begin_pass(), PassStamp::Tick, &mut self.clock, self.now);
+            let upto = self.streams.begin_pass();
+            self.desks[destination].open(upto, PassStamp::Tick, &mut self.clock, self.now);
             self.is_open[destination] = true;
         }
+        let chunk = self.chunk(destination);
+        for series in WriteRequest::decode(chunk.batch.message().as_slice()).unwrap().series {
+            self.told[destination].entry(series.labels).or_default().extend(series.samples);
+        }
+        let desk = &mut self.desks[destination];
+        desk.delivered(&chunk.told, &mut self.streams, |_| {});
+        if chunk.last {
+            desk.close();
+            self.is_open[destination] = false;
+        }
+    }
+
+    fn chunk(&mut self, destination: usize) -> Chunk {
         let tick = self.clock.current(self.now);
         let mut view = View {
             streams: &self.streams,
@@ -137,15 +150,7 @@ impl World {
             heartbeat_ticks: 4,
             alone: true,
         };
-        let chunk = desk.chunk(&mut view, tick);
-        for series in WriteRequest::decode(chunk.batch.message().as_slice()).unwrap().series {
-            self.told[destination].entry(series.labels).or_default().extend(series.samples);
-        }
-        desk.delivered(&chunk.told, &mut self.streams, |_| {});
-        if chunk.last {
-            desk.close();
-            self.is_open[destination] = false;
-        }
+        self.desks[destination].chunk(&mut view, tick)
     }
 
     /// Ends the pass that is open and makes one more.
@@ -170,6 +175,30 @@ fn context(stream: u8, kind: MetricKind) -> Context {
         description: Box::default(),
         kind,
     }
+}
+
+#[test]
+fn a_stream_that_ends_while_its_total_is_under_way_is_told_its_last_one_in_its_next_life() {
+    let mut world = World::new();
+    world.point(0);
+    let desk = &mut world.desks[0];
+    desk.open(world.streams.begin_pass(), PassStamp::Tick, &mut world.clock, world.now);
+    let first = world.chunk(0);
+    // The backend takes its time. Meanwhile there is another point, and then silence.
+    world.point(0);
+    world.now = UnixNanos(BEGIN + 3600 * SECOND);
+    assert_eq!(world.streams.sweep(world.now, 1, |_| {}).ended, 1);
+    world.desks[0].delivered(&first.told, &mut world.streams, |_| {});
+
+    let mut kept = Vec::new();
+    world.streams.encode_stream(0, &mut kept);
+    let mut next = World::new();
+    let slot = next.streams.install(&kept, &mut Vec::new()).unwrap();
+    next.catalog.enter(slot, next.streams.get(slot).unwrap().identity(), next.streams.generation());
+    next.now = world.now;
+    next.finish(0);
+    let told: Vec<f64> = next.told[0].values().flatten().map(|sample| sample.value).collect();
+    assert!(told.contains(&2.0), "{told:?}");
 }
 
 proptest! {

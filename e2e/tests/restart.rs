@@ -96,6 +96,42 @@ async fn a_peer_that_never_says_goodbye_does_not_keep_a_worker() -> anyhow::Resu
 }
 
 #[tokio::test]
+async fn a_process_that_is_killed_under_load_loses_nothing_and_counts_nothing_twice() -> anyhow::Result<()> {
+    killed_under_load("fsync", "8").await
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_loses_nothing_of_what_waits_to_be_synced_either() -> anyhow::Result<()> {
+    killed_under_load("interval:1h", "9").await
+}
+
+/// SIGKILL, again and again, under load from clients that send until they are told that it counts; then every total is exact.
+async fn killed_under_load(durability: &str, seed: &str) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut shardset = Shardset::start(&["--export-interval", "500ms", "--durability", durability]).await?;
+    let scrape = Shardset::url(shardset.scrape, "/metrics");
+    #[rustfmt::skip]
+    let flags = [
+        "--duration", "20s", "--rate", "1000", "--interval", "1s", "--send-twice", "0.05", "--histograms", "0.05",
+        "--exponential", "0.05", "--patience", "30s", "--attempts", "60", "--seed", seed,
+    ];
+    let mut running = load(&shardset, &scrape, &flags, folder.path())?;
+    for _ in 0..3 {
+        let before = received(&shardset).await?;
+        wait::until("load arrives", PATIENCE, async || {
+            running.is_running()?;
+            ensure!(received(&shardset).await? > before + 1000.0, "too little so far");
+            Ok(())
+        })
+        .await?;
+        shardset.process().kill()?;
+        shardset.start_again().await?;
+    }
+    running.succeed(Duration::from_secs(150)).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn clients_killed_in_mid_request_harm_nobody() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut shardset = Shardset::start(&["--export-interval", "500ms"]).await?;

@@ -1,12 +1,15 @@
 //! Streams that change owners between real workers: totals, beginnings and the memory of counted points go along, and points
 //! that come meanwhile count once.
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::metrics::v1::Metric;
+use shardset_journal::storage::faulty::MemoryDisk;
 use shardset_model::Membership;
 
 use crate::backend::Received;
 use crate::cluster::{Cluster, a_minute_ago, counters, owners, series};
-use crate::harness::{moving, wait};
+use crate::harness::{Launch, moving, wait};
 use crate::sender::{counter, exponential, gauge, histogram};
 
 const SECOND: u64 = 1_000_000_000;
@@ -23,7 +26,9 @@ fn all_at(sessions: &[String], value: f64) -> impl Fn(&Received) -> bool {
 /// Points before a change, while streams are on their way and their old owners do not know of it yet, and after it.
 async fn every_point_counts_once_over_a_change(previous: u32, shards: u32) {
     let machines = previous.max(shards);
-    let mut cluster = Cluster::start(previous, machines).await;
+    // So often that an old owner which is not silent says so at once.
+    let repeats = |launch: &mut Launch<MemoryDisk>| launch.settings.heartbeat = Duration::from_millis(100);
+    let mut cluster = Cluster::start_with(previous, machines, repeats).await;
     let change = moving(2, previous, shards);
     let moved = cluster.movers(request, &change, 10);
     let stays = |session: &String| {
@@ -31,7 +36,7 @@ async fn every_point_counts_once_over_a_change(previous: u32, shards: u32) {
         now == before
     };
     let stay: Vec<String> = (0..).map(|session| format!("s{session}")).filter(stays).take(10).collect();
-    let (start, all) = (a_minute_ago(), [moved.clone(), stay].concat());
+    let (start, all) = (a_minute_ago(), [moved.clone(), stay.clone()].concat());
     let before = counters("requests", &all, start, (0, 1), 1.0);
     cluster.accept(&before).await;
     cluster.backend.wait("the first totals", all_at(&all, 1.0)).await;
@@ -53,8 +58,11 @@ async fn every_point_counts_once_over_a_change(previous: u32, shards: u32) {
     }
 
     cluster.tell_all().await;
+    cluster.arrived().await;
+    let told = cluster.backend.wait("what waited", all_at(&all, 3.0)).await;
+    let number = |got: &Received| got.samples(&series("requests_total", &stay[0])).map_or(0, |samples| samples.len());
+    cluster.backend.wait("some heartbeats", |got| number(got) > number(&told) + 3).await;
     cluster.end().await;
-    cluster.backend.wait("what waited", all_at(&all, 3.0)).await;
     cluster.accept(&before).await;
     cluster.accept(&during).await;
     cluster.accept(&counters("requests", &all, start, (2, 3), 4.0)).await;

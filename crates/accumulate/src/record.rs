@@ -73,7 +73,11 @@ impl Stamp {
         if self.0 & Self::OFFERED == 0 || self.is_told() {
             return None;
         }
-        Some(Offer { zero_at_start: self.0 & Self::ZERO_AT_START != 0 })
+        Some(self.offered_as())
+    }
+
+    const fn offered_as(self) -> Offer {
+        Offer { zero_at_start: self.0 & Self::ZERO_AT_START != 0 }
     }
 
     const fn offer_with(&mut self, offer: Offer) {
@@ -264,10 +268,11 @@ impl<'a> Stream<'a> {
         self.record.born.generation().unwrap_or(0)
     }
 
-    /// How its first value was offered in an earlier life of the stream that did not learn what came of it.
+    /// How its first value was offered in an earlier life of the stream that did not learn what came of it. That one destination
+    /// has said since that it was told says nothing of the others.
     pub const fn earlier_offer(self) -> Option<Offer> {
         let born = self.record.born;
-        if born.0 & Stamp::EARLIER_OFFER == 0 { None } else { born.offer() }
+        if born.0 & Stamp::EARLIER_OFFER == 0 { None } else { Some(born.offered_as()) }
     }
 
     /// Whether its first value was neither told to any destination nor offered to one.

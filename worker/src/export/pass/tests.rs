@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
 use prost::Message;
-use shardset_accumulate::{Contexts, Settings, Streams};
+use shardset_accumulate::{Change, Contexts, Settings, Streams};
 use shardset_model::{
     Context, Identity, MetricKind, Point, ShardCount, StreamId, Temporality, UnixMillis, UnixNanos, Value,
 };
@@ -199,6 +199,21 @@ fn a_stream_that_ends_while_its_total_is_under_way_is_told_its_last_one_in_its_n
     next.finish(0);
     let told: Vec<f64> = next.told[0].values().flatten().map(|sample| sample.value).collect();
     assert!(told.contains(&2.0), "{told:?}");
+}
+
+#[test]
+fn a_zero_that_a_destination_may_have_is_not_told_anew_because_another_one_was_told_since() {
+    let (mut world, mut offered) = (World::new(), Vec::new());
+    world.point(1);
+    // By an earlier life, which did not learn which destination took it.
+    Change::Offered { slot: 0, time: UnixNanos(BEGIN).millis(), zero_at_start: false }.write(&mut offered);
+    world.streams.replay(&offered).unwrap();
+    for destination in [0, 1] {
+        world.now = world.now.plus(Duration::from_secs(10));
+        world.finish(destination);
+        let told: Vec<f64> = world.told[destination].values().flatten().map(|sample| sample.value).collect();
+        assert!(!told.is_empty() && told.iter().all(|value| *value == 1.0), "{destination}: {told:?}");
+    }
 }
 
 proptest! {

@@ -43,6 +43,12 @@ pub(crate) enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run the simulated cluster under many seeds: `sim --seeds 100000`, or `sim --seed S` for the event log of one.
+    Sim {
+        /// What the simulator is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Fuzz every target for a bounded time.
     Fuzz {
         /// How long each target runs.

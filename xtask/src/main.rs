@@ -13,7 +13,7 @@ mod suite;
 mod tally;
 mod tools;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -28,10 +28,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::E2e { only, bless } => e2e::run(&cache, &mut report, only.as_deref(), bless)?,
         Task::Chaos { arguments } => chaos::run(&cache, &mut report, &arguments)?,
         Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,
+        Task::Sim { arguments } => {
+            report.check("simulator", suite::released("shardset-sim", &arguments));
+        }
         Task::Bench { arguments } => {
-            let mut bench = Command::new("cargo");
-            bench.args(["run", "--release", "--quiet", "--package", "shardset-bench", "--"]).args(arguments);
-            report.check("bench", bench);
+            report.check("bench", suite::released("shardset-bench", &arguments));
         }
     }
     Ok(report.close())

@@ -2,6 +2,7 @@
 //!
 //! A step that fails does not stop the next: one run tells everything that is wrong.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use crate::cache::Cache;
@@ -35,6 +36,13 @@ fn dependencies(cache: &Cache, report: &mut Report) -> anyhow::Result<()> {
     check.args(["--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
     report.check("dependencies", check);
     Ok(())
+}
+
+/// A program of this workspace, as fast as it is.
+pub(crate) fn released(package: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
+    let mut program = cargo(&["run", "--release", "--quiet", "--package", package, "--"]);
+    program.args(arguments);
+    program
 }
 
 pub(crate) fn cargo(arguments: &[&str]) -> Command {

@@ -67,6 +67,11 @@ impl Catalog {
         Self((0..number).map(|_| Series::new(random)).collect())
     }
 
+    /// Streams with these ids.
+    pub(crate) fn of(ids: impl IntoIterator<Item = StreamId>) -> Self {
+        Self(ids.into_iter().map(|id| Series::named(id, "requests")).collect())
+    }
+
     pub(crate) fn get(&self, stream: usize) -> &Series {
         &self.0[stream]
     }
@@ -90,12 +95,16 @@ impl Catalog {
 impl Series {
     fn new(random: &mut Random) -> Self {
         let id = StreamId::from_digest(u128::from(random.bits()) << 64 | u128::from(random.bits()));
+        Self::named(id, random.pick(&["requests", "errors", "bytes", "retries"]))
+    }
+
+    fn named(id: StreamId, name: &str) -> Self {
         let context = Context {
             resource_attributes: Box::default(),
             scope_name: "".into(),
             scope_version: "".into(),
             scope_attributes: Box::default(),
-            name: random.pick(&["requests", "errors", "bytes", "retries"]).into(),
+            name: name.into(),
             unit: "".into(),
             description: "".into(),
             kind: KIND,

@@ -23,6 +23,7 @@ mod catalog;
 mod check;
 mod client;
 mod coordinator;
+pub mod explore;
 mod gateway;
 mod ledger;
 mod log;

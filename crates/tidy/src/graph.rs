@@ -34,7 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["accumulate", "handoff", "journal", "model", "otlp", "placement", "process", "remote-write", "wire"],
     ),
     ("shardset-coordinator", &["handoff", "membership", "model", "wire"]),
-    ("shardset-sim", &["accumulate", "handoff", "journal", "model"]),
+    ("shardset-sim", &["accumulate", "handoff", "journal", "model", "placement"]),
     ("shardset-load", &["model", "wire"]),
     (
         "shardset",
@@ -99,7 +99,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("mimalloc", &["shardset", "shardset-bench"], "the binary chooses the allocator"),
     (
         "clap",
-        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "xtask"],
+        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "shardset-sim", "xtask"],
         "arguments are parsed by the binary",
     ),
 ];

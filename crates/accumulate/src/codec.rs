@@ -15,7 +15,10 @@ mod value;
 mod write;
 
 pub use self::change::Change;
-pub(crate) use self::change::{Point as JournalPoint, Record as JournalRecord, read_point, read_record, write_point};
+pub(crate) use self::change::{
+    Number as JournalNumber, Point as JournalPoint, Record as JournalRecord, pass_kept, read_number, read_point,
+    read_record, write_point,
+};
 pub(crate) use self::identity::write_identifying;
 pub use self::read::Corrupt;
 pub(crate) use self::read::Reader;

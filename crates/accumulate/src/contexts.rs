@@ -52,6 +52,11 @@ impl Contexts {
         self.keep(contents, context)
     }
 
+    /// The context of which these bytes are what identifies it, if it is kept.
+    pub(crate) fn written(&self, identifying: &[u8]) -> Option<Arc<Context>> {
+        find(&self.kept, xxh3_128(identifying)).map(Arc::clone)
+    }
+
     /// Number of contexts.
     pub fn len(&self) -> usize {
         self.kept.len()

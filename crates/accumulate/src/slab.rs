@@ -37,8 +37,13 @@ impl<T> Slab<T> {
 
     /// Puts `value` into a slot; `false` (and no change) where the slot is taken.
     pub(crate) fn insert_at(&mut self, slot: u32, value: T) -> bool {
-        while self.end <= slot {
-            self.grow();
+        while self.end < slot {
+            self.vacant.insert(self.end);
+            self.grow(None);
+        }
+        if slot == self.end {
+            self.grow(Some(value));
+            return true;
         }
         if !self.vacant.remove(&slot) {
             return false;
@@ -67,12 +72,11 @@ impl<T> Slab<T> {
         self.chunks.len() * CHUNK * size_of::<Option<T>>()
     }
 
-    fn grow(&mut self) {
+    fn grow(&mut self, value: Option<T>) {
         if self.chunks.len() * CHUNK == self.end as usize {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
-        self.chunks[self.end as usize / CHUNK].push(None);
-        self.vacant.insert(self.end);
+        self.chunks[self.end as usize / CHUNK].push(value);
         self.end += 1;
     }
 }

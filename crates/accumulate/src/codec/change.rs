@@ -29,7 +29,7 @@ use shardset_model::{Identity, Point as ModelPoint, StreamId, UnixMillis, UnixNa
 
 use super::identity::{read_identity, write_identity};
 use super::read::{Corrupt, Reader};
-use super::stream::{Decoded, read_stream, write_stream};
+use super::stream::{Decoded, pass_stream, read_stream, write_stream};
 use super::value::{Scratch, read_value, write_value};
 use super::write;
 use crate::contexts::Contexts;
@@ -380,6 +380,48 @@ fn read_by_id<'a>(
         11 => Ok(Record::Unparked { stream }),
         _ => Ok(Record::KeptParked { stream, identity: read_identity(reader, contexts)?, points: reader.bytes()? }),
     }
+}
+
+/// A change that is a number which was counted or passed on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number {
+    pub(crate) slot: u32,
+    pub(crate) now: UnixNanos,
+    pub(crate) time: UnixNanos,
+    pub(crate) start: UnixNanos,
+    pub(crate) value: Value<'static>,
+}
+
+/// Reads a change if it is a number; reads nothing of any other, nor of one that is cut off.
+#[inline]
+pub(crate) fn read_number(reader: &mut Reader<'_>) -> Option<Number> {
+    let mut ahead = *reader;
+    if ahead.byte() != Ok(2) {
+        return None;
+    }
+    let slot = ahead.narrow("slot").ok()?;
+    let now = ahead.fixed64().ok()?;
+    let time = now.wrapping_sub(ahead.signed().ok()? as u64);
+    let start = time.wrapping_sub(ahead.signed().ok()? as u64);
+    let value = match ahead.byte().ok()? {
+        1 => Value::Int(ahead.signed().ok()?),
+        2 => Value::Double(ahead.double().ok()?),
+        _ => return None,
+    };
+    *reader = ahead;
+    Some(Number { slot, now: UnixNanos(now), time: UnixNanos(time), start: UnixNanos(start), value })
+}
+
+/// The slot of a change that says what a checkpoint holds of a stream, which one it is, and how many bytes the change has;
+/// `None` of any other.
+pub(crate) fn pass_kept(changes: &[u8], scratch: &mut Scratch) -> Option<(u32, StreamId, usize)> {
+    let mut reader = Reader::new(changes);
+    if reader.byte() != Ok(9) {
+        return None;
+    }
+    let slot = reader.narrow("slot").ok()?;
+    let stream = pass_stream(&mut reader, scratch).ok()?;
+    Some((slot, stream, reader.at()))
 }
 
 /// Reads what [`write_point`] wrote.

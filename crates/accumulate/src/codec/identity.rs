@@ -31,7 +31,38 @@ pub(crate) fn write_identifying(context: &Context, out: &mut Vec<u8>) {
 }
 
 pub(super) fn read_identity(reader: &mut Reader<'_>, contexts: &mut Contexts) -> Result<Identity, Corrupt> {
-    let context = Context {
+    let begin = *reader;
+    pass_identifying(reader)?;
+    // Few streams bring a context of their own: making each one to find that it is kept was a fifth of a start.
+    let context = match contexts.written(reader.passed_since(begin)) {
+        Some(context) => {
+            reader.text()?;
+            context
+        }
+        None => {
+            *reader = begin;
+            contexts.adopt(read_context(reader)?)
+        }
+    };
+    Ok(Identity { context, attributes: reader.bytes()?.into() })
+}
+
+/// Passes an identity without making it.
+pub(super) fn pass_identity(reader: &mut Reader<'_>) -> Result<(), Corrupt> {
+    pass_identifying(reader)?;
+    reader.bytes()?;
+    reader.bytes().map(drop)
+}
+
+fn pass_identifying(reader: &mut Reader<'_>) -> Result<(), Corrupt> {
+    for _ in 0..6 {
+        reader.bytes()?;
+    }
+    reader.byte().map(drop)
+}
+
+fn read_context(reader: &mut Reader<'_>) -> Result<Context, Corrupt> {
+    Ok(Context {
         resource_attributes: reader.bytes()?.into(),
         scope_name: reader.text()?.into(),
         scope_version: reader.text()?.into(),
@@ -40,9 +71,7 @@ pub(super) fn read_identity(reader: &mut Reader<'_>, contexts: &mut Contexts) ->
         unit: reader.text()?.into(),
         kind: read_kind(reader)?,
         description: reader.text()?.into(),
-    };
-    let attributes = reader.bytes()?.into();
-    Ok(Identity { context: contexts.adopt(context), attributes })
+    })
 }
 
 fn kind_code(kind: MetricKind) -> u8 {

@@ -71,6 +71,7 @@ impl<'a> Reader<'a> {
         Corrupt::Invalid { what, at }
     }
 
+    #[inline]
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Corrupt> {
         let rest = &self.bytes[self.at..];
         let (taken, _) = rest.split_at_checked(len).ok_or(Corrupt::Truncated { at: self.at })?;
@@ -78,6 +79,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
         let taken = self.take(N)?;
         Ok(taken.try_into().expect("as many bytes as asked for"))
@@ -97,26 +99,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Corrupt> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(super) fn fixed32(&mut self) -> Result<u32, Corrupt> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn fixed64(&mut self) -> Result<u64, Corrupt> {
         self.array().map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn fixed128(&mut self) -> Result<u128, Corrupt> {
         self.array().map(u128::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn double(&mut self) -> Result<f64, Corrupt> {
         self.fixed64().map(f64::from_bits)
     }
 
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, Corrupt> {
         let begin = self.at;
         let mut value = 0_u64;
@@ -133,10 +141,12 @@ impl<'a> Reader<'a> {
         Err(self.invalid("varint of 64 bits", begin))
     }
 
+    #[inline]
     pub(super) fn signed(&mut self) -> Result<i64, Corrupt> {
         self.varint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
+    #[inline]
     pub(super) fn narrow<T: TryFrom<u64>>(&mut self, what: &'static str) -> Result<T, Corrupt> {
         let at = self.at;
         T::try_from(self.varint()?).map_err(|_| self.invalid(what, at))
@@ -148,6 +158,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The length of a list whose elements take at least `element` bytes each, so that it can be allocated for.
+    #[inline]
     pub(super) fn len(&mut self, element: usize) -> Result<usize, Corrupt> {
         let at = self.at;
         let len: usize = self.narrow("length")?;
@@ -155,6 +166,7 @@ impl<'a> Reader<'a> {
         if fits { Ok(len) } else { Err(Corrupt::Truncated { at }) }
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], Corrupt> {
         let len = self.len(1)?;
         self.take(len)

@@ -17,7 +17,7 @@
 
 use shardset_model::{ExponentialPoint, HistogramPoint, StreamId, UnixMillis, UnixNanos, Value};
 
-use super::identity::{read_identity, write_identity};
+use super::identity::{pass_identity, read_identity, write_identity};
 use super::read::{Corrupt, Reader};
 use super::value::{Scratch, read_value, write_value};
 use super::write;
@@ -130,6 +130,25 @@ pub(crate) fn read_stream(
     let away = flags & AWAY != 0;
     let record = Record { id, start, state, memory, counted_at, told, born, changed: generation, ended, away };
     Ok(Decoded { record, details: Details { identity, exemplars: None } })
+}
+
+/// Passes a stream without making it; which one it is.
+pub(crate) fn pass_stream(reader: &mut Reader<'_>, scratch: &mut Scratch) -> Result<StreamId, Corrupt> {
+    let id = read_stream_id(reader)?;
+    pass_identity(reader)?;
+    reader.take(16)?;
+    if reader.byte()? & TOLD != 0 {
+        reader.take(8)?;
+    }
+    reader.take(8)?;
+    for _ in 0..reader.len(17)? {
+        reader.take(16)?;
+        reader.varint()?;
+    }
+    if let Value::Double(_) | Value::Histogram(_) | Value::Exponential(_) = read_value(reader, scratch)? {
+        reader.take(8)?;
+    }
+    Ok(id)
 }
 
 fn read_life(flags: u8, generation: u32) -> (Stamp, Stamp) {

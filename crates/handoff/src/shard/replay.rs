@@ -17,7 +17,7 @@ impl Shard {
         let mut rest = changes;
         while let Some(&tag) = rest.first() {
             if tag < FIRST_TAG {
-                let read = self.streams.replay_one(rest, replay)?;
+                let read = self.streams.replay_some(rest, replay)?;
                 rest = &rest[read..];
             } else {
                 let (record, after) = Record::read(rest)?;

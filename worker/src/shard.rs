@@ -1,8 +1,8 @@
 //! The shard's thread: everything about the streams of one shard that changes.
 //!
 //! One thread owns it all, so nothing is locked per point and an event is whole before the next one begins. Requests that
-//! wait are taken as a group: all are counted, one commit of the journal makes them durable, then all are answered. An
-//! answer is made from the journal's receipt, so there is no way to answer first.
+//! wait are taken as a group ([`together`]): all are counted, one commit of the journal makes them durable, then all are
+//! answered. An answer is made from the journal's receipt, so there is no way to answer first.
 //!
 //! While the journal can not be written, nothing is counted and nothing is told: what is not durable may not be seen by a
 //! backend, another worker or a scrape either. Requests are refused as retryable until it can be written again.
@@ -19,20 +19,19 @@ mod keep;
 mod mailbox;
 mod refusals;
 mod rest;
+mod together;
 mod unserved;
 
 use std::sync::Arc;
 
 use shardset_accumulate::{Group, Streams};
-use shardset_handoff::{BadRecord, Limits, Shard as Core, SlotChange, Source, Verdict};
+use shardset_handoff::{BadRecord, Limits, Shard as Core, SlotChange};
 use shardset_journal::{ColdError, CommitError, OpenError, Opening, ReplayError, Storage};
-use shardset_model::{Membership, Phase, ShardCount, ShardIndex, UnixNanos};
+use shardset_model::{Phase, ShardCount, ShardIndex};
 use shardset_otlp::read::Scratch;
-use shardset_process::budget::Reservation;
 use shardset_process::clock;
-use shardset_wire::ExportAnswer;
 use thiserror::Error;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 pub(crate) use self::catalog::{Catalog, FamilyKey};
@@ -41,15 +40,10 @@ use self::keep::Keep;
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
 use self::rest::Rest;
 pub(crate) use self::unserved::Unserved;
-use crate::admit::Admitted;
 use crate::export::{Desk, TickClock, View};
 use crate::metrics::ShardMetrics;
-use crate::persist::{Answered, IdleStore, Persist};
+use crate::persist::{IdleStore, Persist};
 use crate::settings::Settings;
-
-/// What is counted before a commit, at most: every request of a group waits for the last one, and this much takes some ms. A
-/// larger request is a group of its own.
-const GROUP_BYTES_MAX: usize = 4 << 20;
 
 /// Streams looked at by one sweep, 1 ms or so: a million are seen in 10 s.
 const SWEEP_LOOKS: u32 = 25_000;
@@ -87,13 +81,6 @@ pub enum RecoverError {
     /// A stream that is not in memory.
     #[error("a silent stream is not where the journal says")]
     Idle(#[from] ColdError),
-}
-
-/// A request that is counted and not answered yet.
-struct Counted {
-    reply: oneshot::Sender<Result<Answered, Unserved>>,
-    answer: Result<ExportAnswer, Unserved>,
-    reservation: Reservation,
 }
 
 impl<S: Storage> Shard<S> {
@@ -152,7 +139,7 @@ impl<S: Storage> Shard<S> {
         let mut next = events.blocking_recv();
         while let Some(event) = next {
             let after = match event {
-                Event::Request(first) => self.requests(first, &mut events),
+                event @ (Event::Request(_) | Event::Receive { .. }) => self.together(event, &mut events),
                 Event::Stop { reply } => {
                     let _asker_gone = reply.send(self.close());
                     return;
@@ -177,52 +164,6 @@ impl<S: Storage> Shard<S> {
                 Err(mpsc::error::TryRecvError::Empty) => return events.blocking_recv(),
             }
         }
-    }
-
-    /// Counts the requests that wait, commits, answers. Gives back the event that ended the group.
-    fn requests(&mut self, first: Admitted, events: &mut mpsc::Receiver<Event>) -> Option<Event> {
-        let (now, begun) = (clock::now(), Instant::now());
-        let able = self.persist.is_able();
-        let mut counted = Vec::new();
-        let (mut bytes, mut next) = (0, Ok(Event::Request(first)));
-        while let Ok(Event::Request(request)) = next {
-            bytes += request.bytes.len();
-            counted.extend(self.request(request, able, now));
-            next = if bytes < GROUP_BYTES_MAX { events.try_recv() } else { Err(mpsc::error::TryRecvError::Empty) };
-        }
-        if able {
-            self.keep_a_piece();
-        }
-        let receipt = if able { self.persist.commit() } else { None };
-        for Counted { reply, answer, reservation } in counted {
-            drop(reservation);
-            let receipt = receipt.as_ref().ok_or(Unserved::Unwritable);
-            let answered = receipt.and_then(|receipt| Ok(Answered::new(receipt, answer?)));
-            let _sender_gone = reply.send(answered);
-        }
-        self.metrics.apply.observe(begun.elapsed().as_secs_f64());
-        self.end_checkpoint();
-        next.ok()
-    }
-
-    /// Counts one request, if it may be.
-    fn request(&mut self, request: Admitted, able: bool, now: UnixNanos) -> Option<Counted> {
-        let Admitted { bytes, theirs, reply, reservation } = request;
-        let admitted = if able { self.pass_the_fence(theirs.as_ref()) } else { Err(Unserved::Unwritable) };
-        if let Err(unserved) = admitted {
-            let _sender_gone = reply.send(Err(unserved));
-            return None;
-        }
-        Some(Counted { reply, answer: self.count(&bytes, now), reservation })
-    }
-
-    fn pass_the_fence(&mut self, theirs: Option<&Membership>) -> Result<(), Unserved> {
-        match self.core.fence(theirs) {
-            Verdict::Go => {}
-            Verdict::Adopt(newer) => self.hear(&newer, Source::Peer)?,
-            Verdict::Refuse(fenced) => return Err(Unserved::Fenced(Box::new(fenced))),
-        }
-        if self.core.has_room_to_park() { Ok(()) } else { Err(Unserved::NoRoomToPark) }
     }
 
     fn streams(&self) -> &Streams {

@@ -49,11 +49,12 @@ impl<S: Storage> Shard<S> {
             Event::Limit { streams_max } => self.core.streams_mut().limit(streams_max),
             Event::Adopt { .. }
             | Event::Report { .. }
-            | Event::Receive { .. }
             | Event::Unfinished { .. }
             | Event::NextMessage { .. }
             | Event::Replied { .. } => self.serve_handoff(event),
-            Event::Request(_) | Event::Stop { .. } => unreachable!("served by the thread's loop"),
+            Event::Request(_) | Event::Receive { .. } | Event::Stop { .. } => {
+                unreachable!("served by the thread's loop")
+            }
         }
     }
 

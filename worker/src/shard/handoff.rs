@@ -4,7 +4,7 @@
 
 use shardset_handoff::{Adopt, Adopted, Message, Reply, Report, Source};
 use shardset_journal::Storage;
-use shardset_model::Membership;
+use shardset_model::{Membership, Sealed};
 
 use super::mailbox::Event;
 use super::{Shard, Unserved};
@@ -15,7 +15,6 @@ impl<S: Storage> Shard<S> {
         match event {
             Event::Adopt { adopt, reply } => drop(reply.send(self.adopt(&adopt))),
             Event::Report { reply } => drop(reply.send(self.report())),
-            Event::Receive { message, reply } => drop(reply.send(self.receive(&message))),
             Event::Unfinished { reply } => drop(reply.send(self.core.unfinished().collect())),
             Event::NextMessage { to, reply } => {
                 let able = self.persist.is_able();
@@ -73,8 +72,8 @@ impl<S: Storage> Shard<S> {
         Ok(self.core.report())
     }
 
-    fn receive(&mut self, message: &Message) -> Result<Reply, Unserved> {
-        self.able()?;
+    /// Takes what another worker says.
+    pub(super) fn receive(&mut self, message: &Message) -> Result<Sealed<Reply>, Unserved> {
         let is_news = |mine: &Membership| message.membership.epoch() > mine.epoch();
         if self.core.membership().is_some_and(is_news) {
             self.hear(&message.membership, Source::Peer)?;
@@ -84,12 +83,10 @@ impl<S: Storage> Shard<S> {
         self.follow_slots();
         self.metrics.handoff.received.inc_by(u64::from(self.streams().len().saturating_sub(streams)));
         self.keep.unsettled = true;
-        let sealed = received.map_err(|error| {
+        received.map_err(|error| {
             tracing::error!(from = %message.from, error = %error, "a message of another worker can not be read");
             Unserved::Unreadable(error.to_string())
-        })?;
-        let receipt = self.persist.commit().ok_or(Unserved::Unwritable)?;
-        Ok(sealed.open(&receipt))
+        })
     }
 
     /// Everything so far is durable, or nothing can be said.

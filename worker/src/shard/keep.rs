@@ -13,6 +13,8 @@ use super::Shard;
 const PIECE_BYTES: usize = 256 << 10;
 /// Streams of a move that is over which are dropped, or decided on, at a time: a ms or so.
 const SETTLED_AT_ONCE: usize = 2_000;
+/// And with a group of requests, or a worker that is never without some would keep them for ever.
+const SETTLED_WITH_A_GROUP: usize = 500;
 
 /// How far the checkpoint under way has come.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,7 @@ impl<S: Storage> Shard<S> {
         if !self.has_more_to_do() || !self.persist.is_able() {
             return false;
         }
-        self.settle();
+        self.settle(SETTLED_AT_ONCE);
         self.keep_a_piece();
         if self.persist.commit().is_none() {
             return false;
@@ -76,10 +78,15 @@ impl<S: Storage> Shard<S> {
         }
     }
 
+    /// Settles a bit with a group.
+    pub(super) fn settle_some(&mut self) {
+        self.settle(SETTLED_WITH_A_GROUP);
+    }
+
     /// Drops and decides on some of what a move has left.
-    fn settle(&mut self) {
+    fn settle(&mut self, at_once: usize) {
         if self.keep.unsettled {
-            self.keep.unsettled = self.core.settle(SETTLED_AT_ONCE, self.persist.changes());
+            self.keep.unsettled = self.core.settle(at_once, self.persist.changes());
             self.follow_slots();
         }
     }

@@ -36,46 +36,48 @@ struct Left {
     data: TempDir,
 }
 
+/// What became of a start.
+struct Recovered {
+    /// Until the first answer.
+    took: Duration,
+    /// CPU time until then.
+    spent: Duration,
+    resident: u64,
+}
+
 pub(super) fn measure(binary: &Path, thousands: u64, rounds: usize) -> anyhow::Result<Table> {
     let lefts = lefts(thousands)?;
-    let mut took = vec![Vec::new(); lefts.len()];
-    let mut resident = vec![0; lefts.len()];
+    let mut starts: Vec<Vec<Recovered>> = lefts.iter().map(|_| Vec::new()).collect();
     for round in 0..=rounds {
-        for (number, left) in lefts.iter().enumerate() {
-            let (time, bytes) = recover(binary, left, thousands)?;
+        for (left, starts) in lefts.iter().zip(&mut starts) {
+            let start = recover(binary, left, thousands)?;
             // The first round is the warm-up.
             if round > 0 {
-                took[number].push(time);
+                starts.push(start);
             }
-            resident[number] = bytes;
         }
     }
-    let columns = [
-        "recovery, ms",
-        "log, MB",
-        "frames alone",
-        "with streams",
-        "serves, median",
-        "best",
-        "streams/s",
-        "resident after, B a stream",
-        "budget",
-    ];
-    let mut table = Table::new(&columns);
-    for ((left, took), resident) in lefts.iter().zip(took).zip(resident) {
+    let columns =
+        ["recovery, ms", "log, MB", "frames alone, CPU", "with streams, CPU", "serves, CPU", "serves, best", "serves"];
+    let mut table = Table::new(&[&columns[..], &["streams/s", "resident, B a stream", "budget"]].concat());
+    for (left, starts) in lefts.iter().zip(starts) {
         let streams = thousands as f64 * f64::from(load::POINTS);
         let [frames, replayed] = replay_in_parts(left.data.path())?.map(|time| time.as_secs_f64() * 1e3);
-        let (median, best) = (percentile(&took, 50.0) * 1e3, percentile(&took, 0.0) * 1e3);
+        let took: Vec<Duration> = starts.iter().map(|start| start.took).collect();
+        let spent: Vec<Duration> = starts.iter().map(|start| start.spent).collect();
+        let [spent, best, median] =
+            [(&spent, 50.0), (&took, 0.0), (&took, 50.0)].map(|(times, p)| percentile(times, p) * 1e3);
+        let resident = starts.last().map_or(0.0, |start| start.resident as f64 / streams);
         let log = log_bytes(left.data.path())? as f64 / 1e6;
-        let figures = [log, frames, replayed, median, best, streams / median * 1e3, resident as f64 / streams];
+        let figures = [log, frames, replayed, spent, best, median, streams / median * 1e3, resident];
         let figures = figures.map(|figure| format!("{figure:.0}"));
         table.row([left.what.to_owned()].into_iter().chain(figures).chain([against(Some(BUDGET), median)]));
     }
     Ok(table)
 }
 
-/// Time from the start of a worker to its first answer, and what it has resident then.
-fn recover(binary: &Path, left: &Left, thousands: u64) -> anyhow::Result<(Duration, u64)> {
+/// From the start of a worker to its first answer.
+fn recover(binary: &Path, left: &Left, thousands: u64) -> anyhow::Result<Recovered> {
     let data = Arc::new(copy(left.data.path())?);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let begun = Instant::now();
@@ -86,7 +88,8 @@ fn recover(binary: &Path, left: &Left, thousands: u64) -> anyhow::Result<(Durati
     })?;
     let took = begun.elapsed();
     anyhow::ensure!(report.streams == thousands * u64::from(load::POINTS), "{} streams are there", report.streams);
-    Ok((took, server.resident_bytes()?))
+    let times = server.cpu_times()?;
+    Ok(Recovered { took, spent: times.shards + times.others, resident: server.resident_bytes()? })
 }
 
 fn lefts(thousands: u64) -> anyhow::Result<Vec<Left>> {

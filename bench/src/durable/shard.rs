@@ -13,8 +13,8 @@ use shardset_load::StandardPayload;
 use shardset_model::{Epoch, Incarnation, Membership, ShardCount, ShardIndex, UnixNanos};
 use shardset_otlp::read::{Scratch, read};
 use tempfile::TempDir;
-use tokio::time::Instant;
 
+use crate::measure::thread_time;
 use crate::million::identity;
 
 /// A piece of a checkpoint, as of the worker.
@@ -127,23 +127,23 @@ pub(super) fn log_bytes(data: &Path) -> anyhow::Result<u64> {
     entries.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }
 
-/// What reading the log of a data directory takes: the frames alone, and with the streams that they make.
+/// CPU time that reading the log of a data directory takes: the frames alone, and with the streams that they make.
 pub(super) fn replay_in_parts(data: &Path) -> anyhow::Result<[Duration; 2]> {
     let opening = |data: &TempDir| -> anyhow::Result<_> {
         let incarnation = Incarnation::new(1).context("1 is not 0")?;
         Ok(Journal::open(Disk::of_shard(data.path(), index())?, Settings::new(index()), incarnation)?)
     };
-    let (copy, begun) = (self::copy(data)?, Instant::now());
+    let (copy, begun) = (self::copy(data)?, thread_time());
     drop(opening(&copy)?.replay(|_| Ok::<_, Infallible>(()))?);
-    let frames = begun.elapsed();
+    let frames = thread_time() - begun;
     let mut core = empty(Incarnation::new(1).context("1 is not 0")?);
-    let (copy, begun) = (self::copy(data)?, Instant::now());
+    let (copy, begun) = (self::copy(data)?, thread_time());
     drop(opening(&copy)?.replay(|frame| {
         let how = if frame.in_checkpoint { Replay::WithinCheckpoint } else { Replay::Whole };
         core.replay(frame.payload, how)
     })?);
     core.recovered();
-    Ok([frames, begun.elapsed()])
+    Ok([frames, thread_time() - begun])
 }
 
 fn empty(incarnation: Incarnation) -> Core {

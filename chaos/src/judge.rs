@@ -18,8 +18,6 @@ const SHOW_WITHIN_LOST: Duration = Duration::from_secs(15);
 const LOG_BYTES_MAX: u64 = 32 << 20;
 /// What a worker's disk may have: a checkpoint, the log since, and segments that are not full.
 const DISK_BYTES_MAX: u64 = 240 << 20;
-/// The fleet's metrics that may fall.
-const MAY_FALL: [&str; 2] = ["load_queue_length", "load_temperature_celsius"];
 /// Series of a finding that are named.
 const NAMED: usize = 5;
 
@@ -63,16 +61,11 @@ impl Judgement {
         lost_disks: bool,
     ) -> anyhow::Result<()> {
         let window = outcome.summary.seconds as u64 + SHOW_WITHIN.as_secs();
-        let names = prometheus.query("group by (__name__) ({__name__=~\"(claude_code|load)_.+\"})", None).await?;
-        let names = names.iter().filter_map(|series| series.labels.get("__name__"));
-        for name in names.filter(|name| !MAY_FALL.contains(&name.as_str())) {
-            let expression = format!("resets({{__name__=\"{name}\"}}[{window}s]) > 0");
-            let fell = prometheus.query(&expression, None).await?;
-            self.summary.resets += fell.iter().filter_map(|series| series.value()).sum::<f64>() as u64;
-            if !fell.is_empty() && !lost_disks {
-                let named: Vec<_> = fell.iter().take(NAMED).map(|series| &series.labels).collect();
-                self.findings.push(format!("{} series of {name} fell: {named:?}", fell.len()));
-            }
+        let fell = prometheus.fallen(window).await?;
+        self.summary.resets = fell.iter().filter_map(|series| series.value()).sum::<f64>() as u64;
+        if !fell.is_empty() && !lost_disks {
+            let named: Vec<_> = fell.iter().take(NAMED).map(|series| &series.labels).collect();
+            self.findings.push(format!("{} series fell: {named:?}", fell.len()));
         }
         Ok(())
     }

@@ -17,6 +17,9 @@ use crate::{ports, tool, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Metrics of `shardset load` that are no counters.
+const MAY_FALL: [&str; 2] = ["load_queue_length", "load_temperature_celsius"];
+
 /// A running Prometheus 3 with its remote-write receiver on.
 pub struct Prometheus {
     /// Where it is reached.
@@ -167,6 +170,27 @@ impl Prometheus {
             [series] => series.value().context("a number"),
             _ => bail!("{} series: {found:?}", found.len()),
         }
+    }
+
+    /// Counters of `shardset load` that fell within the last `seconds`, with how often.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or there are no such counters.
+    pub async fn fallen(&self, seconds: u64) -> anyhow::Result<Vec<Series>> {
+        let found = self.query("group by (__name__) ({__name__=~\"(claude_code|load)_.+\"})", None).await?;
+        let names = found.iter().filter_map(|series| series.labels.get("__name__"));
+        let counters: Vec<&String> = names.filter(|name| !MAY_FALL.contains(&name.as_str())).collect();
+        ensure!(!counters.is_empty(), "no counter of `shardset load` is there");
+        let mut all = Vec::new();
+        // Series of two names may have the same labels, and `resets` drops the name.
+        for name in counters {
+            let expression = format!("resets({{__name__=\"{name}\"}}[{seconds}s]) > 0");
+            let mut fallen = self.query(&expression, None).await?;
+            fallen.iter_mut().for_each(|series| drop(series.labels.insert("__name__".to_owned(), name.clone())));
+            all.extend(fallen);
+        }
+        Ok(all)
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {

@@ -18,8 +18,8 @@ use crate::harness::{moving, shard, wait};
 use crate::sender::{LARGE_BUCKETS, large, large_count};
 
 const SECOND: u64 = 1_000_000_000;
-/// A chunk of 512 KiB holds a few dozen.
-const STREAMS: usize = 120;
+/// A chunk of 512 KiB holds a few dozen, and each is committed once: at its sixth operation a receiver is in the middle.
+const STREAMS: usize = 240;
 const TAKEN: &str = "shardset_worker_streams_received_total{shard=\"1\"}";
 
 /// Large streams that move from the first shard to the second, and their points in a second.

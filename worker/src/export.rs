@@ -14,6 +14,7 @@ mod clock;
 mod moments;
 mod pass;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,11 +173,13 @@ type Deliveries = JoinSet<Result<Piece, Stopped>>;
 struct Piece {
     /// What it told.
     told: Vec<Telling>,
-    /// The streams that it told too late.
-    again: Vec<u32>,
+    /// What it told too late, or with others that are refused.
+    again: Vec<Telling>,
 }
 
-/// Delivers a piece. If that took longer than `old_after`, what is refused for its age was right when it was made.
+/// Delivers a piece. If that took longer than `old_after`, what is refused for its age was right when it was made. A zero that
+/// is may have been put too far back, and what is given up with others that are refused may be right: these get one more
+/// chance.
 async fn deliver(
     to: Arc<Destination>,
     chunk: Chunk,
@@ -185,14 +188,18 @@ async fn deliver(
 ) -> Result<Piece, Stopped> {
     let made = Instant::now();
     let delivered = to.deliver(&chunk.batch, &give_up).await?;
-    if made.elapsed() < old_after || delivered.aged.is_empty() {
+    if delivered.aged.is_empty() && delivered.unproven.is_empty() {
         return Ok(Piece { told: chunk.told, again: Vec::new() });
     }
+    let is_old = made.elapsed() >= old_after;
     let ends = chunk.told.iter().skip(1).map(|next| next.series).chain([chunk.batch.series()]);
-    let is_aged = |first: usize, end: usize| delivered.aged.iter().any(|aged| aged.start < end && first < aged.end);
     let (mut told, mut again) = (Vec::new(), Vec::new());
     for (telling, end) in chunk.told.iter().zip(ends) {
-        if is_aged(telling.series, end) { again.push(telling.slot) } else { told.push(*telling) }
+        let is_in = |runs: &[Range<usize>]| runs.iter().any(|run| run.start < end && telling.series < run.end);
+        let is_first = !telling.is_again;
+        let has_a_chance = (is_old || telling.is_zero && is_first) && is_in(&delivered.aged);
+        let has_a_chance = has_a_chance || is_first && is_in(&delivered.unproven);
+        if has_a_chance { again.push(*telling) } else { told.push(*telling) }
     }
     Ok(Piece { told, again })
 }

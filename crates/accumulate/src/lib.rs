@@ -33,6 +33,6 @@ pub use codec::{Change, Corrupt};
 pub use contexts::Contexts;
 pub use idle::Place;
 pub use parked::ParkedUse;
-pub use record::{Offer, Stream};
+pub use record::Stream;
 pub use settings::{Settings, Writers};
 pub use streams::{GROUP, Gathered, Group, MemoryUse, Replay, Streams};

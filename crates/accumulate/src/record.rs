@@ -55,10 +55,7 @@ impl Stamp {
     pub(crate) const EARLIER: Self = Self(Self::HAPPENED | Self::TOLD);
     const TOLD: u32 = 1 << 31;
     const HAPPENED: u32 = 1 << 30;
-    const OFFERED: u32 = 1 << 29;
-    const ZERO_AT_START: u32 = 1 << 28;
-    const EARLIER_OFFER: u32 = 1 << 27;
-    const GENERATION: u32 = Self::EARLIER_OFFER - 1;
+    const GENERATION: u32 = Self::HAPPENED - 1;
 
     pub(crate) const fn at(generation: u32) -> Self {
         Self(generation & Self::GENERATION | Self::HAPPENED)
@@ -66,33 +63,6 @@ impl Stamp {
 
     pub(crate) const fn generation(self) -> Option<u32> {
         if self.0 & Self::HAPPENED == 0 { None } else { Some(self.0 & Self::GENERATION) }
-    }
-
-    /// What it was first offered with, where no destination has said that it was told.
-    pub(crate) const fn offer(self) -> Option<Offer> {
-        if self.0 & Self::OFFERED == 0 || self.is_told() {
-            return None;
-        }
-        Some(self.offered_as())
-    }
-
-    const fn offered_as(self) -> Offer {
-        Offer { zero_at_start: self.0 & Self::ZERO_AT_START != 0 }
-    }
-
-    const fn offer_with(&mut self, offer: Offer) {
-        if self.0 & Self::OFFERED == 0 {
-            self.0 |= Self::OFFERED | if offer.zero_at_start { Self::ZERO_AT_START } else { 0 };
-        }
-    }
-
-    /// The same, offered as it was in an earlier life: what came of it is not known.
-    pub(crate) const fn with_offer(mut self, offer: Option<Offer>) -> Self {
-        if let Some(offer) = offer {
-            self.offer_with(offer);
-            self.0 |= Self::EARLIER_OFFER;
-        }
-        self
     }
 
     pub(crate) const fn is_told(self) -> bool {
@@ -110,18 +80,9 @@ impl Stamp {
         match (self.generation(), self.is_told()) {
             (None, _) => Self::NONE,
             (Some(_), true) => Self::EARLIER,
-            (Some(_), false) => Self::at(generation).with_offer(self.offer()),
+            (Some(_), false) => Self::at(generation),
         }
     }
-}
-
-/// How a stream's first value was offered to a destination. What came of it is unknown where the worker died, or where the
-/// stream moved, before it was told so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Offer {
-    /// Whether a zero stood before it, at the stream's start. It may be offered again, there and nowhere else: at a backend
-    /// that has it, it changes nothing.
-    pub zero_at_start: bool,
 }
 
 /// What a stream needs to know to change.
@@ -194,16 +155,12 @@ impl Record {
         self.id.high64() as u32 ^ self.changed ^ self.memory.floor() as u32 ^ self.counted_at.0 as u32
     }
 
-    /// A destination is about to be told its first value.
-    pub(crate) fn offer(&mut self, time: UnixMillis, offer: Offer) {
+    /// A destination is about to be told its zero, or has been.
+    pub(crate) fn tell_zero(&mut self, time: UnixMillis, is_told: bool) {
         self.told = self.told.max(time);
-        self.born.offer_with(offer);
-    }
-
-    /// The same, in an earlier life.
-    pub(crate) fn offer_earlier(&mut self, time: UnixMillis, offer: Offer) {
-        self.told = self.told.max(time);
-        self.born = self.born.with_offer(Some(offer));
+        if is_told {
+            self.born.tell();
+        }
     }
 
     fn arrive(&mut self, now: UnixNanos, generation: u32) {
@@ -268,16 +225,9 @@ impl<'a> Stream<'a> {
         self.record.born.generation().unwrap_or(0)
     }
 
-    /// How its first value was offered in an earlier life of the stream that did not learn what came of it. That one destination
-    /// has said since that it was told says nothing of the others.
-    pub const fn earlier_offer(self) -> Option<Offer> {
-        let born = self.record.born;
-        if born.0 & Stamp::EARLIER_OFFER == 0 { None } else { Some(born.offered_as()) }
-    }
-
-    /// Whether its first value was neither told to any destination nor offered to one.
-    pub const fn is_unheard_of(self) -> bool {
-        !self.record.born.is_told() && self.record.born.offer().is_none()
+    /// Whether a destination was told its first value, or the zero before it.
+    pub const fn is_birth_told(self) -> bool {
+        self.record.born.is_told()
     }
 
     /// Whether another shard has the stream, and this one only keeps what it sent.

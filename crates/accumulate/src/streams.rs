@@ -18,7 +18,7 @@ use crate::idle::IdleStreams;
 use crate::index::Index;
 use crate::memory::Reach;
 use crate::parked::Parked;
-use crate::record::{Details, NEVER, Offer, Record, Rules, Stream};
+use crate::record::{Details, NEVER, Record, Rules, Stream};
 use crate::settings::{Settings, Writers};
 use crate::slab::Slab;
 use crate::tombstones::Tombstones;
@@ -162,24 +162,26 @@ impl Streams {
         ended
     }
 
-    /// Notes that a destination is about to be told the first value of the stream in a slot, at `time`. To be kept durably
-    /// before it goes out: a worker that dies then must not tell a zero after that value.
-    pub fn mark_offered(&mut self, slot: u32, time: UnixMillis, offer: Offer) {
+    /// Notes that a destination is about to be told at `time` that the total of the stream in a slot began with zero, or that it
+    /// has been. To be kept durably: before the zero goes out, so that no later owner tells anything at that time or before it; and
+    /// before a value does, so that no zero comes after that.
+    pub fn mark_zero(&mut self, slot: u32, time: UnixMillis, is_told: bool) {
         if let Some(record) = self.records.get_mut(slot) {
-            record.offer(time, offer);
+            record.tell_zero(time, is_told);
         }
     }
 
     /// Another shard has the stream in a slot now: it stays as it is until it is removed. Its samples may have been told up to
     /// `told`, some of them perhaps still on their way.
     pub fn set_away(&mut self, slot: u32, told: UnixMillis) {
-        // What is passed on keeps the times of its points, which ticks say nothing about.
-        let is_stamped = self.details.get(slot).is_some_and(|details| details.identity.context.kind.is_delta());
-        if let Some(record) = self.records.get_mut(slot) {
-            record.away = true;
-            if is_stamped && record.told != NEVER {
-                record.told = record.told.max(told);
-            }
+        let kind = self.details.get(slot).map(|details| details.identity.context.kind);
+        let Some((record, kind)) = self.records.get_mut(slot).zip(kind) else { return };
+        record.away = true;
+        // What is passed on keeps the times of its points, which ticks say nothing about. That nothing was told yet of a counter is
+        // known: its zero is noted before it goes out.
+        let may_be_told = record.told != NEVER || !kind.is_monotonic();
+        if kind.is_delta() && may_be_told {
+            record.told = record.told.max(told);
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Delivered {
     pub dropped: BTreeMap<DropReason, u64>,
     /// Series of the batch that were refused for their age.
     pub aged: Vec<Range<usize>>,
+    /// Series of the batch that were given up together with such as are refused.
+    pub unproven: Vec<Range<usize>>,
 }
 
 /// The batch was given up because the process stops; what of it arrived is not known.
@@ -176,6 +178,9 @@ impl Destination {
         let samples = batch.samples_in(series.clone());
         if samples == 0 {
             return;
+        }
+        if series.len() > 1 {
+            delivered.unproven.push(series.clone());
         }
         if reason.is_of_age() {
             delivered.aged.push(series);

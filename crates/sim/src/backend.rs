@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shardset_model::{UnixMillis, UnixNanos};
+use shardset_model::UnixNanos;
 
 use crate::catalog::Points;
 use crate::message::{Payload, Sample};
@@ -17,7 +17,7 @@ pub(crate) struct Backend(Vec<Stored>);
 /// One series.
 #[derive(Clone, Default, Debug)]
 struct Stored {
-    last: Option<(UnixMillis, Points)>,
+    last: Option<Sample>,
     /// The last value and the start of each life.
     lives: BTreeMap<u32, (Points, UnixNanos)>,
 }
@@ -29,20 +29,30 @@ impl Backend {
 
     /// The last value of a series.
     pub(crate) fn last(&self, stream: usize) -> Option<Points> {
-        self.0[stream].last.map(|(_, total)| total)
+        self.0[stream].last.as_ref().map(|last| last.total)
     }
 
     pub(crate) fn receive(&mut self, from: Node, payload: &Payload, scene: &mut Scene) {
         let Payload::Samples { pass, samples } = payload else { return };
         for sample in samples {
             let stored = &mut self.0[sample.stream];
-            if stored.last.is_none_or(|(time, _)| sample.time > time) {
+            if stored.last.as_ref().is_none_or(|last| sample.time > last.time) {
                 scene.ledger.counts.samples += 1;
                 stored.check(sample, scene);
-                stored.last = Some((sample.time, sample.total));
+                stored.last = Some(*sample);
+            } else if stored.last.as_ref().is_some_and(|last| last.hides(sample)) {
+                let what = || format!("s{} has two values at {}", sample.stream, sample.time.0);
+                scene.violate(Invariant::NoGoingBack, what);
             }
         }
         scene.send(Node::Backend, from, Payload::Stored { pass: *pass });
+    }
+}
+
+impl Sample {
+    /// Whether a later value is dropped because of this one.
+    fn hides(&self, later: &Self) -> bool {
+        !self.given_up && !later.given_up && later.time == self.time && later.total > self.total
     }
 }
 

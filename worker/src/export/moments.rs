@@ -6,8 +6,7 @@
 //!
 //! | the stream | is told |
 //! | --- | --- |
-//! | born after `done`, and never falls | as 0, before its value |
-//! | the same, offered in an earlier life | as 0 at its start, if that was what was offered: a backend that has it loses nothing; one that has a later value must see no 0 after it |
+//! | born after `done`, and never falls | as 0, and nothing more until the destination has taken that |
 //! | changed after `done` | its total at the tick |
 //! | unchanged and live | its total again, every `heartbeat` |
 //! | ended after `done` | the staleness marker at the tick; its total right before it where that is owed too |
@@ -16,7 +15,6 @@
 //!
 //! Pure.
 
-use shardset_accumulate::Offer;
 use shardset_model::{UnixMillis, UnixNanos};
 use shardset_remote_write::Moment;
 
@@ -37,8 +35,8 @@ pub(crate) struct Life {
     pub(crate) stamp: Stamp,
     /// The newest time it was told at, to whichever destination.
     pub(crate) told: Option<UnixMillis>,
-    /// How its first value was offered in an earlier life which did not learn what came of it.
-    pub(crate) earlier_offer: Option<Offer>,
+    /// Whether anything but its zero may have been told.
+    pub(crate) is_birth_told: bool,
 }
 
 /// How the times of a stream's samples are chosen.
@@ -64,6 +62,10 @@ pub(crate) struct Owed {
     pub(crate) time: UnixMillis,
     /// Whether unchanged streams of this slot are repeated in this pass.
     pub(crate) heartbeat: bool,
+    /// Whether the pass has told the stream's zero.
+    pub(crate) begun: bool,
+    /// Whether the zero was refused where it should stand.
+    pub(crate) too_far_back: bool,
 }
 
 /// Puts what is owed of a stream into `moments`, in the order of time.
@@ -80,8 +82,12 @@ pub(crate) fn owed(life: &Life, pass: &Owed, moments: &mut Vec<Moment>) {
             let time = tick(life, pass);
             let value = if ends { time.minus_millis(1) } else { time };
             if !ended_before && (changed || (pass.heartbeat && !ends)) {
-                let zero = zero.filter(|_| life.born > pass.done).and_then(|start| zero_time(start, value, life));
-                moments.extend(zero.map(Moment::zero));
+                if let Some(start) = zero.filter(|_| life.born > pass.done && !pass.begun) {
+                    let right_before = value.minus_millis(1);
+                    let time = if pass.too_far_back { right_before } else { zero_time(start, value, life) };
+                    moments.push(Moment::zero(time));
+                    return;
+                }
                 moments.push(Moment::value(value));
             }
             moments.extend(ends.then_some(Moment::stale(time)));
@@ -103,19 +109,16 @@ fn tick(life: &Life, pass: &Owed) -> UnixMillis {
     }
 }
 
-/// When the total was 0: at its start, unless that is too long ago or not after what was told before.
-fn zero_time(start: UnixNanos, value: UnixMillis, life: &Life) -> Option<UnixMillis> {
-    if let Some(offer) = life.earlier_offer {
-        return Some(start.millis()).filter(|start| offer.zero_at_start && *start < value);
-    }
+/// When the total was 0: at its start, unless that is too long ago or not after what was told before. A zero that may have been
+/// told and nothing else is told once more as it was: it is the same sample.
+fn zero_time(start: UnixNanos, value: UnixMillis, life: &Life) -> UnixMillis {
     let wished = start.millis().max(value.minus_millis(ZERO_BACK_MILLIS));
-    let is_after_told = life.told.is_none_or(|told| wished > told);
-    Some(if is_after_told && wished < value { wished } else { value.minus_millis(1) })
+    let is_after_told = life.told.is_none_or(|told| wished > told || wished == told && !life.is_birth_told);
+    if is_after_told && wished < value { wished } else { value.minus_millis(1) }
 }
 
 #[cfg(test)]
 mod tests {
-    use shardset_accumulate::Offer;
     use shardset_model::{UnixMillis, UnixNanos};
     use shardset_remote_write::Moment;
 
@@ -126,7 +129,7 @@ mod tests {
 
     /// A counter that began at `START`, told to nobody yet.
     fn counter(born: u32, changed: u32, ended: Option<u32>) -> Life {
-        Life { born, changed, ended, stamp: Stamp::Tick { zero: Some(START) }, told: None, earlier_offer: None }
+        Life { born, changed, ended, stamp: Stamp::Tick { zero: Some(START) }, told: None, is_birth_told: false }
     }
 
     fn up_down(born: u32, changed: u32) -> Life {
@@ -139,7 +142,7 @@ mod tests {
 
     /// A pass that began in generation 9, to a destination that has been told up to 5.
     fn pass() -> Owed {
-        Owed { done: 5, upto: 9, time: T, heartbeat: false }
+        Owed { done: 5, upto: 9, time: T, heartbeat: false, begun: false, too_far_back: false }
     }
 
     fn told(life: &Life, pass: &Owed) -> Vec<Moment> {
@@ -151,12 +154,16 @@ mod tests {
     #[test]
     fn what_a_pass_owes_follows_from_generations() {
         let beat = Owed { heartbeat: true, ..pass() };
+        let begun = Owed { begun: true, ..pass() };
+        let refused = Owed { too_far_back: true, ..pass() };
         let (zero, value, stale) = (Moment::zero, Moment::value, Moment::stale);
         let at_start = START.millis();
         let before = T.minus_millis(1);
-        let table: [(&str, Life, Owed, Vec<Moment>); 15] = [
-            ("a new counter", counter(6, 7, None), pass(), vec![zero(at_start), value(T)]),
-            ("a new one that changed since", counter(6, 10, None), pass(), vec![zero(at_start), value(T)]),
+        let table: [(&str, Life, Owed, Vec<Moment>); 18] = [
+            ("a new counter", counter(6, 7, None), pass(), vec![zero(at_start)]),
+            ("the same, when that was too far back", counter(6, 7, None), refused, vec![zero(before)]),
+            ("the same, when its zero is told", counter(6, 7, None), begun, vec![value(T)]),
+            ("a new one that changed since", counter(6, 10, None), begun, vec![value(T)]),
             ("one born after the pass began", counter(10, 10, None), beat, vec![]),
             ("a new up-down counter", up_down(6, 7), pass(), vec![value(T)]),
             ("one that changed", counter(2, 7, None), pass(), vec![value(T)]),
@@ -164,7 +171,8 @@ mod tests {
             ("one that did not, at its heartbeat", counter(2, 5, None), beat, vec![value(T)]),
             ("one that ended", counter(2, 5, Some(6)), beat, vec![stale(T)]),
             ("one that changed and ended", counter(2, 6, Some(8)), pass(), vec![value(before), stale(T)]),
-            ("a whole life", counter(6, 6, Some(8)), pass(), vec![zero(at_start), value(before), stale(T)]),
+            ("a whole life", counter(6, 6, Some(8)), pass(), vec![zero(at_start)]),
+            ("the rest of it", counter(6, 6, Some(8)), begun, vec![value(before), stale(T)]),
             ("one that ended before", counter(2, 3, Some(5)), beat, vec![]),
             ("one that ended after the pass began", counter(2, 6, Some(10)), pass(), vec![value(T)]),
             ("a gauge that changed", gauge(7, None), beat, vec![value(UnixMillis(990_000))]),
@@ -181,23 +189,12 @@ mod tests {
         let new = counter(6, 6, None);
         let late = Owed { time: UnixMillis(10_000_000), ..pass() };
         assert_eq!(told(&new, &late)[0], Moment::zero(UnixMillis(9_700_000)));
-        let known = Life { told: Some(UnixMillis(900_000)), ..new };
+        let known = Life { told: Some(UnixMillis(900_000)), is_birth_told: true, ..new };
         assert_eq!(told(&known, &pass())[0], Moment::zero(T.minus_millis(1)));
+        let unsure = Life { is_birth_told: false, ..known };
+        assert_eq!(told(&unsure, &pass()), [Moment::zero(UnixMillis(900_000))], "the same sample");
         let from_the_future = Life { stamp: Stamp::Tick { zero: Some(UnixNanos(2_000_000_000_000)) }, ..new };
         assert_eq!(told(&from_the_future, &pass())[0], Moment::zero(T.minus_millis(1)));
-    }
-
-    #[test]
-    fn a_zero_that_may_have_been_told_is_told_again_as_it_was_or_not_at_all() {
-        let offered = |zero_at_start| Life {
-            told: Some(UnixMillis(950_000)),
-            earlier_offer: Some(Offer { zero_at_start }),
-            ..counter(6, 6, None)
-        };
-        assert_eq!(told(&offered(true), &pass()), [Moment::zero(START.millis()), Moment::value(T)]);
-        assert_eq!(told(&offered(false), &pass()), [Moment::value(T)]);
-        let late = Owed { time: UnixMillis(10_000_000), ..pass() };
-        assert_eq!(told(&offered(true), &late)[0], Moment::zero(START.millis()), "however long ago it was");
     }
 
     #[test]

@@ -2,24 +2,28 @@
 //!
 //! A pass walks every slot once, then the resources (`target_info`), then the metadata of families. It is asked for piece by
 //! piece, and each piece takes the newest tick: a pass that a slow backend drags over many ticks tells of late streams what
-//! they are, not what they were when it began. Times still ascend for every series, because a pass tells each series once
-//! and the next pass begins after the newest time of this one.
+//! they are, not what they were when it began. Times still ascend for every series, because a pass tells each value once and
+//! the next pass begins after the newest time of this one.
 //!
 //! A piece ends when its batch is full or when it has looked at many slots in vain, so that no piece keeps requests waiting.
 //!
-//! A piece that waited so long for its destination that it is refused for its age is told again at the end of the pass: the
-//! streams of it that were refused, as they are then.
+//! A total that is new is told in two steps: its zero, and at the end of the pass, when the destination has taken that, its value.
+//! So whatever dies in between, a zero that is told once more stands where only a zero may stand. In one step the next life could
+//! not know whether the value had arrived: a zero after it would read as a reset, and Prometheus refuses a request for a single
+//! sample that is older than what it has.
 //!
-//! What a piece told is noted when it is delivered, not when it is made: a stop before that leaves the stream untold, and
-//! its zero and its end are owed again after the next start. A first value is noted before it goes out as well (`first`):
-//! whether a worker that died had told it is not known, and a zero after it would read as a reset. Whom a stream was told to is
-//! not kept: after a restart, a destination that was away gets the totals of streams which another one was told, without
-//! their zeros. Streams that another shard has now are told by that one alone.
+//! The end of the pass is also where streams are told again, as they are then, that were refused for the age of a piece which had
+//! waited too long for its destination, or along with others that were refused.
+//!
+//! What a piece told is noted when it is delivered, not when it is made: a stop before that leaves the stream untold, and what
+//! it told is owed again after the next start. Whom a stream was told to is not kept: after a restart, a destination that was away
+//! gets the totals of streams which another one was told, without their zeros. Streams that another shard has now are told by that
+//! one alone.
 //!
 //! Resources are told by every shard that has streams of them, since no shard knows of the others': all at the same ticks,
 //! hence as the same samples. That one has ended is told only by the one shard of a set that has one.
 
-use shardset_accumulate::{Offer, Stream, Streams};
+use shardset_accumulate::{Stream, Streams};
 use shardset_model::{Exemplar, UnixMillis, UnixNanos, Value};
 use shardset_remote_write::{Announcements, Batch, Form, Moment, Sample};
 
@@ -55,8 +59,18 @@ struct Pass {
     /// How many ticks have passed since the last pass.
     elapsed: u64,
     place: Place,
-    /// Streams that were told too late: their piece had waited for the destination until it was too old for it.
-    again: Vec<u32>,
+    /// Streams that were refused and may not be now, and those that have more to tell than the zero that was taken.
+    again: Vec<Again>,
+}
+
+/// A stream that a pass comes back to.
+#[derive(Clone, Copy, Debug)]
+struct Again {
+    slot: u32,
+    /// Whether its zero is told.
+    begun: bool,
+    /// Whether it was refused.
+    refused: bool,
 }
 
 /// Where a pass goes on.
@@ -111,26 +125,34 @@ impl Desk {
     }
 
     /// A piece of the open pass is delivered. `noted` is told of each stream that is told now.
-    pub(crate) fn delivered(&self, told: &[Telling], streams: &mut Streams, mut noted: impl FnMut(Telling)) {
-        let Some(pass) = &self.open else { return };
+    pub(crate) fn delivered(&mut self, told: &[Telling], streams: &mut Streams, mut noted: impl FnMut(Telling)) {
+        let Some(pass) = &mut self.open else { return };
         for &telling in told {
             // The slot may have changed hands while the piece was under way. A stream that has ended meanwhile was told neither
             // its end nor, perhaps, its last total: noted now, it would count as told in its next life, and never be.
             let is_as_told = |stream: Stream<'_>| {
                 let since = |generation: u32| generation > pass.upto;
-                !since(stream.born()) && !stream.ended().is_some_and(since) && !stream.is_away()
+                let ended = !telling.is_zero && stream.ended().is_some_and(since);
+                !since(stream.born()) && !ended && !stream.is_away()
             };
-            if streams.get(telling.slot).is_some_and(is_as_told) {
-                streams.mark_told(telling.slot, telling.time);
-                noted(telling);
+            if !streams.get(telling.slot).is_some_and(is_as_told) {
+                continue;
             }
+            if telling.is_zero {
+                streams.mark_zero(telling.slot, telling.time, true);
+                pass.again.push(Again { slot: telling.slot, begun: true, refused: false });
+            } else {
+                streams.mark_told(telling.slot, telling.time);
+            }
+            noted(telling);
         }
     }
 
-    /// These streams of the open pass are told once more at its end, as they are then.
-    pub(crate) fn tell_again(&mut self, slots: Vec<u32>) {
+    /// These streams of the open pass were refused; they are told once more at its end, as they are then.
+    pub(crate) fn tell_again(&mut self, told: &[Telling]) {
         if let Some(pass) = &mut self.open {
-            pass.again.extend(slots);
+            let again = |telling: &Telling| Again { slot: telling.slot, begun: !telling.is_zero, refused: true };
+            pass.again.extend(told.iter().map(again));
         }
     }
 
@@ -157,8 +179,8 @@ impl Desk {
             Place::Resources(from) => self.resources(from, &pass, view, &mut chunk.batch),
             Place::Families(after) => self.families(after.as_ref(), &pass, view.catalog, &mut chunk.batch),
             Place::Again | Place::End => {
-                let slots = std::mem::take(&mut pass.again);
-                pass.again = self.again(slots, &pass, view, &mut chunk);
+                let streams = std::mem::take(&mut pass.again);
+                pass.again = self.again(streams, &pass, view, &mut chunk);
                 if pass.again.is_empty() { Place::End } else { Place::Again }
             }
         };
@@ -173,33 +195,36 @@ impl Desk {
             if chunk.batch.is_full() || slot - from >= view.looks_max {
                 return Place::Streams(slot);
             }
-            self.tell(slot, pass, view, chunk, &mut moments);
+            self.tell(Again { slot, begun: false, refused: false }, pass, view, chunk, &mut moments);
         }
         Place::Resources(0)
     }
 
     /// Tells these streams as they are now; gives back those for which the piece has no room.
-    fn again(&self, mut slots: Vec<u32>, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk) -> Vec<u32> {
+    fn again(&self, mut streams: Vec<Again>, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk) -> Vec<Again> {
         let mut moments = Vec::with_capacity(3);
         while !chunk.batch.is_full()
-            && let Some(slot) = slots.pop()
+            && let Some(stream) = streams.pop()
         {
-            self.tell(slot, pass, view, chunk, &mut moments);
+            self.tell(stream, pass, view, chunk, &mut moments);
         }
-        slots
+        streams
     }
 
     /// Puts into the piece what the pass owes of one stream.
-    fn tell(&self, slot: u32, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk, moments: &mut Vec<Moment>) {
+    fn tell(&self, which: Again, pass: &Pass, view: &mut View<'_>, chunk: &mut Chunk, moments: &mut Vec<Moment>) {
+        let slot = which.slot;
         let Some(stream) = view.streams.get(slot).filter(|stream| !stream.is_away()) else { return };
-        owed(&Life::of(stream), &self.owed(pass, slot, view), moments);
+        let owes = Owed { begun: which.begun, too_far_back: which.refused, ..self.owed(pass, slot, view) };
+        owed(&Life::of(stream), &owes, moments);
         let Some(newest) = moments.last() else { return };
         let Some((family, labels)) = view.catalog.told(slot, stream.identity()) else { return };
-        let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(self.done).collect();
+        let is_zero = newest.form == Form::Zero;
+        let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(self.done).filter(|_| !is_zero).collect();
         let sample = Sample { value: stream.value(), moments, exemplars: &exemplars };
         let series = chunk.batch.series();
         match chunk.batch.append(family, labels, &sample) {
-            Ok(()) => chunk.told.push(Telling { slot, time: newest.time, series, first: first(stream, moments) }),
+            Ok(()) => chunk.told.push(Telling { slot, time: newest.time, series, is_zero, is_again: which.refused }),
             Err(reason) => view.metrics.not_encodable(reason.reason()),
         }
     }
@@ -215,7 +240,7 @@ impl Desk {
                 continue;
             }
             let (born, stamp) = (resource.born, Stamp::Tick { zero: None });
-            let life = Life { born, changed: born, ended: resource.gone, stamp, told: None, earlier_offer: None };
+            let life = Life { born, changed: born, ended: resource.gone, stamp, told: None, is_birth_told: false };
             owed(&life, &self.owed(pass, id, view), &mut moments);
             let sample = Sample { value: Value::Int(1), moments: &moments, exemplars: &[] };
             if let Err(reason) = batch.append(family, &resource.labels, &sample) {
@@ -240,14 +265,8 @@ impl Desk {
     fn owed(&self, pass: &Pass, position: u32, view: &View<'_>) -> Owed {
         let since_beat = (pass.tick + u64::from(position)) % view.heartbeat_ticks;
         let heartbeat = since_beat < pass.elapsed;
-        Owed { done: self.done, upto: pass.upto, time: pass.time, heartbeat }
+        Owed { done: self.done, upto: pass.upto, time: pass.time, heartbeat, begun: false, too_far_back: false }
     }
-}
-
-/// What must be kept before a stream's first value goes out with a zero.
-fn first(stream: Stream<'_>, moments: &[Moment]) -> Option<Offer> {
-    let zero = moments.first().filter(|first| first.form == Form::Zero && stream.is_unheard_of())?;
-    Some(Offer { zero_at_start: zero.time == stream.start().millis() })
 }
 
 impl Life {
@@ -257,7 +276,7 @@ impl Life {
             None => Stamp::Tick { zero: stream.kind().is_monotonic().then(|| stream.start()) },
         };
         let (born, changed, ended) = (stream.born(), stream.changed(), stream.ended());
-        Self { born, changed, ended, stamp, told: stream.told(), earlier_offer: stream.earlier_offer() }
+        Self { born, changed, ended, stamp, told: stream.told(), is_birth_told: stream.is_birth_told() }
     }
 }
 

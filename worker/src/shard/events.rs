@@ -30,7 +30,7 @@ impl<S: Storage> Shard<S> {
             }
             Event::Delivered { destination, told, again } => {
                 self.delivered(destination, &told);
-                self.desks[destination].tell_again(again);
+                self.desks[destination].tell_again(&again);
             }
             Event::ClosePass { destination, reply } => {
                 let _asker_gone = reply.send(self.desks[destination].close());
@@ -75,17 +75,14 @@ impl<S: Storage> Shard<S> {
         let chunk = self.desks[destination].chunk(&mut view, tick);
         let changes = self.persist.changes();
         self.core.stamp(self.desks[destination].last(), changes);
-        for Telling { slot, time, first, .. } in &chunk.told {
-            if let Some(offer) = *first {
-                self.core.streams_mut().mark_offered(*slot, *time, offer);
-                Change::Offered { slot: *slot, time: *time, zero_at_start: offer.zero_at_start }.write(changes);
-            }
+        for &Telling { slot, time, .. } in chunk.told.iter().filter(|telling| telling.is_zero) {
+            self.core.streams_mut().mark_zero(slot, time, false);
+            Change::Zero { slot, time, is_told: false }.write(changes);
         }
         match self.persist.commit() {
             Some(_durable) => chunk,
             None => {
-                let slots = chunk.told.iter().map(|telling| telling.slot).collect();
-                self.desks[destination].tell_again(slots);
+                self.desks[destination].tell_again(&chunk.told);
                 Chunk { wait: true, ..Chunk::default() }
             }
         }
@@ -93,8 +90,9 @@ impl<S: Storage> Shard<S> {
 
     fn delivered(&mut self, destination: usize, told: &[Telling]) {
         let changes = self.persist.changes();
-        self.desks[destination].delivered(told, self.core.streams_mut(), |Telling { slot, time, .. }| {
-            Change::Told { slot, time }.write(changes);
+        self.desks[destination].delivered(told, self.core.streams_mut(), |Telling { slot, time, is_zero, .. }| {
+            let zero = Change::Zero { slot, time, is_told: true };
+            if is_zero { zero } else { Change::Told { slot, time } }.write(changes);
         });
     }
 

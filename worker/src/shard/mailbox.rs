@@ -4,7 +4,6 @@
 //! pass, a scrape, a sweep) is asked for piece by piece, so that requests are never behind more than one piece of each asker.
 
 use prometheus_client::metrics::gauge::Gauge;
-use shardset_accumulate::Offer;
 use shardset_handoff::{Adopt, Message, Reply, Report};
 use shardset_journal::CommitError;
 use shardset_model::{ShardIndex, UnixMillis};
@@ -43,8 +42,8 @@ pub(crate) enum Event {
         destination: usize,
         /// What the piece told.
         told: Vec<Telling>,
-        /// Streams of the piece that were refused for its age: to be told again, as they are now.
-        again: Vec<u32>,
+        /// What of the piece was refused and may not be now: to be told again, as it is now.
+        again: Vec<Telling>,
     },
     /// All pieces of a destination's pass are delivered.
     ClosePass {
@@ -141,8 +140,10 @@ pub(crate) struct Telling {
     pub(crate) time: UnixMillis,
     /// The first of its series in the piece's batch; they end where the next stream's begin.
     pub(crate) series: usize,
-    /// How its first value is offered, where this is the first time.
-    pub(crate) first: Option<Offer>,
+    /// Whether it is only the zero that the stream's total began with.
+    pub(crate) is_zero: bool,
+    /// Whether the pass has told this before, and it was refused.
+    pub(crate) is_again: bool,
 }
 
 /// A piece of a pass.

@@ -120,7 +120,7 @@ impl Received {
         }
     }
 
-    /// What a backend that sorts by time has of a counter, whoever told it: it begins with its only zero, and never falls.
+    /// What a backend that sorts by time has of a counter, whoever told it: it begins with zero, and never falls.
     pub(crate) fn assert_one_life(&self, prefix: &str) {
         let mut samples = self.samples(prefix).unwrap_or_default().to_vec();
         samples.sort_by_key(|sample| sample.timestamp);
@@ -130,7 +130,7 @@ impl Received {
         assert!(ascends, "{prefix} has two values at one time: {samples:?}");
         assert!(samples.is_sorted_by_key(|sample| sample.value), "{prefix} falls: {samples:?}");
         let zeros = samples.iter().filter(|sample| sample.value == 0.0).count();
-        assert_eq!(zeros, 1, "{prefix} begins once: {samples:?}");
+        assert!(zeros >= 1, "{prefix} begins with zero: {samples:?}");
     }
 }
 

@@ -72,7 +72,10 @@ async fn a_scrape_tells_the_series_that_remote_write_tells() {
             gauge("level", "a", time, 0.5),
         ])
         .await;
-    let arrived = |got: &crate::backend::Received| got.last("level{").is_some() && got.last("target_info{").is_some();
+    let arrived = |got: &crate::backend::Received| {
+        let is_told = |name| got.last(name).is_some_and(|value| value != 0.0);
+        ["level{", "target_info{", "latency_count{"].into_iter().all(is_told)
+    };
     let received = backend.wait("everything", arrived).await;
     let told: BTreeMap<String, f64> =
         received.series.iter().map(|(name, samples)| (sorted(name), samples.last().unwrap().value)).collect();

@@ -19,7 +19,7 @@
 //! | laid down | 14 | slot, then as "kept idle" |
 //! | kept idle | 15 | id (16 bytes), newest time counted (`u64`, ns), arrival of the last counted point (`u32`, s), place: file `u32`, offset `u64`, length `u32` |
 //! | idle gone | 16 | id (16 bytes) |
-//! | offered | 13 | slot, newest time offered (`u64`, ms, two's complement), `u8` 1 where a zero was offered at the start |
+//! | zero | 13 | slot, its time (`u64`, ms, two's complement), `u8` 1 where it has been told, 0 where it is about to be |
 //!
 //! Slots are varints; differences of times wrap around. A stream that is forgotten is buried by a change of its own. A
 //! checkpoint is a list of "buried", "kept", "kept parked" and "kept idle". A point with the value "missing" is one that says that there
@@ -162,14 +162,14 @@ pub enum Change<'a> {
         /// The stream.
         stream: StreamId,
     },
-    /// A destination is about to be told the stream's first value.
-    Offered {
+    /// A destination is about to be told that the stream began with zero, or has been.
+    Zero {
         /// The slot.
         slot: u32,
-        /// At which time of its samples.
+        /// The time of that sample.
         time: UnixMillis,
-        /// Whether a zero goes before it, at the start of the stream.
-        zero_at_start: bool,
+        /// Whether it has been told.
+        is_told: bool,
     },
 }
 
@@ -220,10 +220,10 @@ impl Change<'_> {
                 write_idle(*stream, *place, *newest, *counted_at, out);
             }
             Self::IdleGone { stream } => id_head(16, *stream, out),
-            Self::Offered { slot, time, zero_at_start } => {
+            Self::Zero { slot, time, is_told } => {
                 head(13, *slot, out);
                 write::fixed64(out, time.0 as u64);
-                out.push(u8::from(*zero_at_start));
+                out.push(u8::from(*is_told));
             }
         }
     }
@@ -296,7 +296,7 @@ pub(crate) enum Record<'a> {
     Parked { stream: StreamId, identity: Option<Identity>, point: &'a [u8] },
     Unparked { stream: StreamId },
     KeptParked { stream: StreamId, identity: Identity, points: &'a [u8] },
-    Offered { slot: u32, time: UnixMillis, zero_at_start: bool },
+    Zero { slot: u32, time: UnixMillis, is_told: bool },
     LaidDown { slot: u32, stream: StreamId, idle: Idle },
     KeptIdle { stream: StreamId, idle: Idle },
     IdleGone { stream: StreamId },
@@ -350,7 +350,7 @@ pub(crate) fn read_record<'a>(
         }
         13 => {
             let time = UnixMillis(reader.fixed64()? as i64);
-            Ok(Record::Offered { slot, time, zero_at_start: reader.flag()? })
+            Ok(Record::Zero { slot, time, is_told: reader.flag()? })
         }
         _ => Err(reader.invalid("change", at)),
     }

@@ -6,7 +6,7 @@
 //! | id, low byte first | 16 bytes |
 //! | identity | [`super::identity`] |
 //! | start, arrival of the last counted point, ns | `u64` each |
-//! | flags | `u8`: 1 the birth is told, 2 ended, 4 the end is told, 8 a time was told, 16 the first value was offered, 32 with a zero at the start, 64 away |
+//! | flags | `u8`: 1 the birth is told, 2 ended, 4 the end is told, 8 a time was told, 16 away |
 //! | with flag 8: newest time told, ms | `u64`, two's complement |
 //! | floor of the memory, ns | `u64` |
 //! | remembered points | varint *n*; *n* times, by time: time `u64`, fingerprint `u32`, arrival `u32` (s), start varint (0: not kept) |
@@ -24,7 +24,7 @@ use super::write;
 use crate::contexts::Contexts;
 use crate::memory::{Counted, Memory, Reach};
 use crate::number::DoubleSum;
-use crate::record::{Details, NEVER, Offer, Record, Stamp, Stream};
+use crate::record::{Details, NEVER, Record, Stamp, Stream};
 use crate::state::State;
 
 const VERSION: u8 = 1;
@@ -32,9 +32,7 @@ const BIRTH_TOLD: u8 = 1;
 const ENDED: u8 = 2;
 const END_TOLD: u8 = 4;
 const TOLD: u8 = 8;
-const OFFERED: u8 = 16;
-const ZERO_AT_START: u8 = 32;
-const AWAY: u8 = 64;
+const AWAY: u8 = 16;
 
 /// A stream that was read.
 #[derive(Debug)]
@@ -72,8 +70,6 @@ fn flags(record: &Record) -> u8 {
         | flag(record.ended != Stamp::NONE, ENDED)
         | flag(record.ended.is_told(), END_TOLD)
         | flag(record.told != NEVER, TOLD)
-        | flag(record.born.offer().is_some(), OFFERED)
-        | flag(record.born.offer().is_some_and(|offer| offer.zero_at_start), ZERO_AT_START)
         | flag(record.away, AWAY)
 }
 
@@ -120,7 +116,7 @@ pub(crate) fn read_stream(
     let (start, counted_at) = (UnixNanos(reader.fixed64()?), UnixNanos(reader.fixed64()?));
     let at = reader.at();
     let flags = reader.byte()?;
-    if flags > BIRTH_TOLD | ENDED | END_TOLD | TOLD | OFFERED | ZERO_AT_START | AWAY {
+    if flags > BIRTH_TOLD | ENDED | END_TOLD | TOLD | AWAY {
         return Err(reader.invalid("set of flags", at));
     }
     let told = if flags & TOLD == 0 { NEVER } else { UnixMillis(reader.fixed64()? as i64) };
@@ -154,8 +150,7 @@ pub(crate) fn pass_stream(reader: &mut Reader<'_>, scratch: &mut Scratch) -> Res
 fn read_life(flags: u8, generation: u32) -> (Stamp, Stamp) {
     let stamp = |told| if told { Stamp::EARLIER } else { Stamp::at(generation) };
     let ended = if flags & ENDED == 0 { Stamp::NONE } else { stamp(flags & END_TOLD != 0) };
-    let offer = (flags & OFFERED != 0).then_some(Offer { zero_at_start: flags & ZERO_AT_START != 0 });
-    (stamp(flags & BIRTH_TOLD != 0).with_offer(offer), ended)
+    (stamp(flags & BIRTH_TOLD != 0), ended)
 }
 
 fn read_memory(reader: &mut Reader<'_>, reach: &Reach) -> Result<Memory, Corrupt> {

@@ -100,8 +100,8 @@ fn the_bytes_of_changes_are_these() {
     assert_eq!(bytes(Change::Unparked { stream }), ["0b", id].concat());
     let kept = Change::KeptParked { stream, identity: &identity(), points: &[7, 8] };
     assert_eq!(bytes(kept), ["0c", id, "020102017301760103016e01754101640104", "020708"].concat());
-    let offered = Change::Offered { slot: 1, time: UnixMillis(2), zero_at_start: true };
-    assert_eq!(bytes(offered), "0d01020000000000000001");
+    let zero = Change::Zero { slot: 1, time: UnixMillis(2), is_told: true };
+    assert_eq!(bytes(zero), "0d01020000000000000001");
     let (place, newest) = (Place { file: 3, offset: 4, length: 5 }, UnixNanos(6));
     let idle = [id, "0600000000000000", "07000000", "03000000", "0400000000000000", "05000000"].concat();
     let down = Change::LaidDown { slot: 1, stream, place, newest, counted_at: 7 };

@@ -18,7 +18,7 @@ use crate::codec::{
     read_stream, read_stream_id, write_stream,
 };
 use crate::memory::fingerprint;
-use crate::record::{Details, Offer, Record, seconds};
+use crate::record::{Details, NEVER, Record, seconds};
 use crate::tombstones::Tombstone;
 
 /// What may be missing where changes are replayed.
@@ -152,6 +152,10 @@ impl Streams {
         let mut scratch = Scratch::default();
         let mut decoded = read_stream(&mut reader, &mut self.contexts, &mut scratch, &self.reach, self.generation)?;
         decoded.record.away = false;
+        // A backend keeps one value of a time: what is told here begins after what was told elsewhere.
+        if decoded.record.told != NEVER && decoded.details.identity.context.kind.is_delta() {
+            decoded.record.told = decoded.record.told.plus_millis(1);
+        }
         if !reader.is_at_end() {
             return Err(Corrupt::Invalid { what: "end of the stream", at: reader.at() });
         }
@@ -212,8 +216,10 @@ impl Streams {
                 }
                 self.install_at(slot, *decoded)
             }
-            JournalRecord::Offered { slot, time, zero_at_start } => {
-                self.records.get_mut(slot).ok_or(vacant(slot))?.offer_earlier(time, Offer { zero_at_start });
+            JournalRecord::Zero { slot, time, is_told } => {
+                let record = self.records.get_mut(slot).ok_or(vacant(slot))?;
+                record.tell_zero(time, is_told);
+                record.born = record.born.renewed(self.generation);
                 Ok(())
             }
             JournalRecord::LaidDown { slot, stream, idle } => {

@@ -440,7 +440,7 @@ fn a_stream_takes_with_it_until_when_its_old_owner_may_have_told_samples() {
         let streams = to.shard.streams();
         streams.get(streams.find(stream).unwrap()).unwrap().told()
     };
-    assert_eq!((told_at(told), told_at(untold)), (Some(UnixMillis(9_000)), None));
+    assert_eq!((told_at(told), told_at(untold)), (Some(UnixMillis(9_001)), None), "not at the same time again");
     assert_eq!(from.restarted().shard.latest(), UnixMillis(9_000));
 }
 

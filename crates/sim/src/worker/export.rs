@@ -3,9 +3,9 @@
 //! A sample is later than every sample that any owner of its stream may have told, which the stream and the stamp remember;
 //! both are durable before the sample leaves. The first value of a stream has a zero right before it.
 
-use shardset_accumulate::{Change, Offer, Stream};
+use shardset_accumulate::{Change, Stream};
 use shardset_handoff::{Rule, holds};
-use shardset_model::UnixMillis;
+use shardset_model::{UnixMillis, UnixNanos};
 
 use super::commit::Pending;
 use super::{Telling, Worker};
@@ -14,6 +14,9 @@ use crate::message::Sample;
 use crate::node::SECOND;
 use crate::queue::Event;
 use crate::scene::Scene;
+
+/// Ticks lie on multiples of this, in ns.
+const TICK: u64 = 1_000_000_000;
 
 /// Samples under way, and whom to note as told when they are stored.
 #[derive(Default)]
@@ -31,7 +34,9 @@ impl Worker {
             return;
         }
         let earlier = process.ticked.max(process.shard.latest());
-        let time = scene.clock(self.ahead).millis().max(earlier.plus_millis(1));
+        // As the real ticks these lie on multiples of the interval, so that workers stamp alike.
+        let now = scene.clock(self.ahead);
+        let time = UnixNanos(now.0 - now.0 % TICK).millis().max(earlier.plus_millis(1));
         let mut pass = Pass::default();
         for slot in 0..self.slots() {
             self.tell(slot, time, earlier, &mut pass, scene);
@@ -65,8 +70,8 @@ impl Worker {
         let sample = Sample { stream: number, time, total, start, life, given_up };
         let Some(process) = &mut self.process else { return };
         if told.is_none() {
-            process.shard.streams_mut().mark_offered(slot, time, Offer { zero_at_start: false });
-            Change::Offered { slot, time, zero_at_start: false }.write(&mut process.changes);
+            process.shard.streams_mut().mark_zero(slot, time, false);
+            Change::Zero { slot, time, is_told: false }.write(&mut process.changes);
             let before = time.minus_millis(1);
             if before > earlier {
                 pass.samples.push(Sample { time: before, total: 0, ..sample });

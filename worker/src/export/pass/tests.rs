@@ -16,7 +16,7 @@ use shardset_remote_write::Translation;
 use super::{Desk, View};
 use crate::export::TickClock;
 use crate::metrics::{Metrics, ShardMetrics};
-use crate::shard::{Catalog, Chunk, PassStamp};
+use crate::shard::{Catalog, Chunk, PassStamp, Telling};
 
 const SECOND: u64 = 1_000_000_000;
 const BEGIN: u64 = 1_000_000 * SECOND;
@@ -134,8 +134,7 @@ impl World {
         }
         let desk = &mut self.desks[destination];
         desk.delivered(&chunk.told, &mut self.streams, |_| {});
-        if chunk.last {
-            desk.close();
+        if chunk.last && desk.close() {
             self.is_open[destination] = false;
         }
     }
@@ -202,18 +201,29 @@ fn a_stream_that_ends_while_its_total_is_under_way_is_told_its_last_one_in_its_n
 }
 
 #[test]
-fn a_zero_that_a_destination_may_have_is_not_told_anew_because_another_one_was_told_since() {
-    let (mut world, mut offered) = (World::new(), Vec::new());
+fn a_value_goes_out_when_its_zero_is_taken_and_a_next_life_tells_the_same_zero_until_then() {
+    let mut world = World::new();
     world.point(1);
-    // By an earlier life, which did not learn which destination took it.
-    Change::Offered { slot: 0, time: UnixNanos(BEGIN).millis(), zero_at_start: false }.write(&mut offered);
-    world.streams.replay(&offered).unwrap();
+    let desk = &mut world.desks[0];
+    desk.open(world.streams.begin_pass(), PassStamp::Tick, &mut world.clock, world.now);
+    let zero = |telling: &Telling| (telling.is_zero, telling.time);
+    let first = world.chunk(0);
+    let at_start = (true, UnixNanos(BEGIN - 30 * SECOND).millis());
+    assert_eq!(first.told.iter().map(zero).collect::<Vec<_>>(), [at_start]);
+
+    let mut next = World::new();
+    next.now = world.now.plus(Duration::from_secs(20));
+    let mut changes = Vec::new();
+    Change::Zero { slot: 0, time: first.told[0].time, is_told: false }.write(&mut changes);
+    next.point(1);
+    next.streams.replay(&changes).unwrap();
     for destination in [0, 1] {
-        world.now = world.now.plus(Duration::from_secs(10));
-        world.finish(destination);
-        let told: Vec<f64> = world.told[destination].values().flatten().map(|sample| sample.value).collect();
-        assert!(!told.is_empty() && told.iter().all(|value| *value == 1.0), "{destination}: {told:?}");
+        next.finish(destination);
+        let told: Vec<Sample> = next.told[destination].values().flatten().copied().collect();
+        assert_eq!((told[0].value, told[1].value, told.len()), (0.0, 1.0, 2), "{destination}: {told:?}");
     }
+    let told: Vec<i64> = next.told[0].values().flatten().map(|sample| sample.time).collect();
+    assert_eq!(told[0], at_start.1.0, "the same sample");
 }
 
 proptest! {

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
 
 use crate::table::Table;
 
@@ -37,6 +40,19 @@ pub(crate) fn resident_bytes(process: &str) -> anyhow::Result<u64> {
     Ok(field(&status, "VmRSS").trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
+/// For how long all cores together were not idle since the machine started, what other machines took of them included.
+pub(crate) fn busy() -> anyhow::Result<Duration> {
+    busy_of(&fs::read_to_string("/proc/stat")?).context("a /proc/stat that is not understood")
+}
+
+/// In units of 10 ms: user, nice, system, idle, waiting for a disk, interrupts, soft ones, stolen.
+fn busy_of(stat: &str) -> Option<Duration> {
+    let all = stat.lines().next()?.strip_prefix("cpu ")?;
+    let units: Vec<u64> = all.split_whitespace().take(8).map(|unit| unit.parse().ok()).collect::<Option<_>>()?;
+    let [user, nice, system, _, _, interrupts, soft, stolen] = units.try_into().ok()?;
+    Some(Duration::from_millis((user + nice + system + interrupts + soft + stolen) * 10))
+}
+
 fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
@@ -55,7 +71,14 @@ fn said(program: &str, arguments: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{field, resident_bytes};
+    use super::{busy_of, field, resident_bytes};
+
+    #[test]
+    fn busy_is_all_but_idle_and_waiting() {
+        let stat = "cpu  100 1 20 5000 700 3 4 5 0 0\ncpu0 50 0 10 2500 350 1 2 3 0 0\n";
+        assert_eq!(busy_of(stat).map(|busy| busy.as_millis()), Some(1_330));
+        assert_eq!(busy_of("intr 1"), None);
+    }
 
     #[test]
     fn fields_are_read_whatever_stands_around_the_colon() {

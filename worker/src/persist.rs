@@ -31,9 +31,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// How long a checkpoint that could not be begun or ended is left alone: the log goes on without it.
 const CHECKPOINT_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// The first checkpoint is written when the log has this length. A smaller log is replayed in a fraction of a second.
-const CHECKPOINT_BYTES_MIN: u64 = 16 << 20;
-
 /// An answer of success, of points that are durable.
 #[derive(Debug)]
 pub(crate) struct Answered(ExportAnswer);
@@ -113,8 +110,7 @@ impl<S: Storage> Persist<S> {
         if self.checkpoint_failed.is_some_and(|failed| failed.elapsed() < CHECKPOINT_AGAIN_AFTER) {
             return false;
         }
-        let enough = self.journal.checkpoint_bytes().max(CHECKPOINT_BYTES_MIN);
-        self.journal.bytes_since_checkpoint() >= enough
+        self.journal.is_checkpoint_due()
     }
 
     /// Begins a checkpoint; none where the journal can not now.

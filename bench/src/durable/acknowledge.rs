@@ -1,5 +1,8 @@
-//! How long a worker takes to answer, over loopback and from its disk: first as many requests as it takes, then 70 % of
-//! that, each at its time.
+//! How long a worker takes to answer, over loopback and from its disk: first as many requests as it takes, then parts of that,
+//! each request at its time.
+//!
+//! The client has the same two cores. How busy they are is told beside the times: where both are all but full, it is not the
+//! worker that is waited for.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use tonic::transport::Channel;
 
 use super::load::{self, POINTS, Ring};
 use super::shard::{alone, index};
+use crate::machine;
 use crate::measure::percentile;
 use crate::server::{self, Server};
 use crate::table::{Table, against};
@@ -23,48 +27,69 @@ const CONNECTIONS: usize = 2;
 const IN_FLIGHT: usize = 24;
 /// Streams: 64,000, more than fit into a core's cache.
 const REQUESTS: u64 = 64;
-/// Requests until it is warm, and until its rate is known.
-const WARM_UP: usize = 1_000;
-const SATURATING: usize = 4_000;
-const LOAD: f64 = 0.7;
+/// Requests until every stream remembers as many points as it may, and until the rate is known: some checkpoints long.
+const WARM_UP: usize = 4_200;
+const SATURATING: usize = 8_000;
+const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
 const LENGTH: Duration = Duration::from_secs(15);
 
 /// system.md: p99, durable, at 70 % load, in ms.
 const BUDGET: f64 = 15.0;
 
 pub(super) fn measure(binary: &Path) -> anyhow::Result<Table> {
-    let columns =
-        ["a worker's answers, ms", "M points/s at most", "p50 at 70 %", "p99 at 70 %", "longest", "budget, p99"];
+    let columns = ["a worker's answers, ms", "M points/s", "p50", "p99", "longest", "cores busy", "budget, p99"];
     let mut table = Table::new(&columns);
     for durability in ["fsync", "interval:100ms"] {
         let server = Server::worker(binary, server::empty_directory()?, &["--durability", durability])?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (most, took) = runtime.block_on(answers(&server))?;
-        let [p50, p99, longest] = [50.0, 99.0, 100.0].map(|percent| percentile(&took, percent) * 1e3);
-        let figures = [most / 1e6, p50, p99, longest].map(|figure| format!("{figure:.2}"));
-        table.row([durability.to_owned()].into_iter().chain(figures).chain([against(Some(BUDGET), p99)]));
+        for answers in runtime.block_on(answers(&server))? {
+            let times: Vec<Duration> = answers.answers.iter().map(load::Answer::took).collect();
+            let [p50, p99, longest] = [50.0, 99.0, 100.0].map(|percent| percentile(&times, percent) * 1e3);
+            let figures = [answers.points_per_second / 1e6, p50, p99, longest, answers.busy];
+            let figures = figures.map(|figure| format!("{figure:.2}"));
+            let name = format!("{durability}, {}", answers.load);
+            table.row([name].into_iter().chain(figures).chain([against(answers.budget, p99)]));
+        }
     }
     Ok(table)
 }
 
-/// Points per second at most, and how long answers took at a part of that.
-async fn answers(server: &Server) -> anyhow::Result<(f64, Vec<Duration>)> {
+/// Answers at one load.
+struct Answers {
+    load: String,
+    points_per_second: f64,
+    answers: Vec<load::Answer>,
+    /// How many of the machine's cores were busy, whoever kept them so.
+    busy: f64,
+    budget: Option<f64>,
+}
+
+/// As many requests as the worker takes, then parts of that.
+async fn answers(server: &Server) -> anyhow::Result<Vec<Answers>> {
     let channels = load::connect(&server.grpc_url(), CONNECTIONS).await?;
     begin(channels[0].clone(), &server.grpc()).await?;
     let mut ring = Ring::new(REQUESTS);
     load::send_all(&channels, &mut ring, WARM_UP, IN_FLIGHT).await?;
     let begun = Instant::now();
     load::send_all(&channels, &mut ring, SATURATING, IN_FLIGHT).await?;
-    let requests = SATURATING as f64 / begun.elapsed().as_secs_f64();
-    let (over, is_over) = watch::channel(false);
-    let sending = load::send_at(channels, &mut ring, requests * LOAD, is_over);
-    let (answers, ()) = tokio::join!(sending, async {
-        sleep(LENGTH).await;
-        over.send_replace(true);
-    });
-    let answers = answers?;
-    anyhow::ensure!(answers.iter().all(|answer| answer.error.is_none()), "requests were not accepted");
-    Ok((requests * f64::from(POINTS), answers.iter().map(load::Answer::took).collect()))
+    let most = SATURATING as f64 / begun.elapsed().as_secs_f64();
+    let mut all = Vec::new();
+    for part in LOADS {
+        let (over, is_over) = watch::channel(false);
+        let (busy, begun) = (machine::busy()?, Instant::now());
+        let sending = load::send_at(channels.clone(), &mut ring, most * part, is_over);
+        let (answers, ()) = tokio::join!(sending, async {
+            sleep(LENGTH).await;
+            over.send_replace(true);
+        });
+        let answers = answers?;
+        anyhow::ensure!(answers.iter().all(|answer| answer.error.is_none()), "requests were not accepted");
+        let busy = (machine::busy()? - busy).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let (load, points_per_second) = (format!("{:.0} % of the most", part * 1e2), most * part * f64::from(POINTS));
+        let budget = (part == LOADS[LOADS.len() - 1]).then_some(BUDGET);
+        all.push(Answers { load, points_per_second, answers, busy, budget });
+    }
+    Ok(all)
 }
 
 /// Tells a worker with an empty disk that it is alone. Answers when the worker serves.

@@ -109,7 +109,7 @@ fn lefts(thousands: u64) -> anyhow::Result<Vec<Left>> {
     leave(&mut shard, "without a checkpoint: streams as they came")?;
     shard.checkpoint()?;
     leave(&mut shard, "right after a checkpoint")?;
-    while shard.journal().bytes_since_checkpoint() < shard.journal().checkpoint_bytes() {
+    while !shard.journal().is_checkpoint_due() {
         count(&mut shard, &mut ring, begin.plus(MINUTE * minute))?;
         minute += 1;
     }

@@ -37,7 +37,7 @@ pub struct Journal<S: Storage> {
     pub(crate) checkpoint: Option<u64>,
     pub(crate) checkpoint_bytes: u64,
     pub(crate) statistics: Statistics,
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// The segment that takes frames; `None` where the next one begins a new segment.
     current: Option<Segment<S::File>>,
     /// Frames behind the end of the chain: committed, or found at the start, and not known to be durable.

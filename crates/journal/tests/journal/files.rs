@@ -110,10 +110,17 @@ fn a_log_in_a_directory_is_found_by_the_next_process() {
     assert_eq!((journal.checkpoint_bytes(), journal.bytes_since_checkpoint()), (72 + 32 + 3 + 32 + 8, 0));
     journal.commit(b"more", Duration::ZERO).unwrap();
     assert_eq!((journal.bytes_since_checkpoint(), journal.live_bytes()), (36, 147 + 36));
+    assert!(!journal.is_checkpoint_due());
     drop(journal);
     let (journal, found) = open(dir.path(), settings);
     assert_eq!(found, [&b"all"[..], b"more"]);
     assert_eq!((journal.checkpoint_bytes(), journal.bytes_since_checkpoint()), (147, 36));
+    drop(journal);
+    // As long as the checkpoint, within bounds.
+    for (log_bytes_min, log_bytes_max, is_due) in [(0, 36, true), (0, 37, false), (37, 37, false), (0, 1_000, false)] {
+        let (journal, _) = open(dir.path(), Settings { log_bytes_min, log_bytes_max, ..settings });
+        assert_eq!(journal.is_checkpoint_due(), is_due, "{log_bytes_min} to {log_bytes_max}");
+    }
 }
 
 #[test]

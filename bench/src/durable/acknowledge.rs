@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
 
-use super::load::{self, POINTS, Ring};
+use super::load::{self, Ring};
 use super::shard::{alone, index};
 use crate::machine;
 use crate::measure::percentile;
@@ -23,13 +23,15 @@ use crate::table::{Table, against};
 
 /// A gateway has one connection; two, so that the client is not what is measured.
 const CONNECTIONS: usize = 2;
+/// Points of a request: what a gateway makes of a thousand for one of 8 workers.
+const POINTS: u32 = 125;
 /// Enough to have a group waiting whenever one is committed.
-const IN_FLIGHT: usize = 24;
+const IN_FLIGHT: usize = 64;
 /// Streams: 64,000, more than fit into a core's cache.
-const REQUESTS: u64 = 64;
+const REQUESTS: u64 = 512;
 /// Requests until every stream remembers as many points as it may, and until the rate is known: some checkpoints long.
-const WARM_UP: usize = 4_200;
-const SATURATING: usize = 8_000;
+const WARM_UP: usize = 33_000;
+const SATURATING: usize = 64_000;
 const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
 const LENGTH: Duration = Duration::from_secs(15);
 
@@ -68,7 +70,7 @@ struct Answers {
 async fn answers(server: &Server) -> anyhow::Result<Vec<Answers>> {
     let channels = load::connect(&server.grpc_url(), CONNECTIONS).await?;
     begin(channels[0].clone(), &server.grpc()).await?;
-    let mut ring = Ring::new(REQUESTS);
+    let mut ring = Ring::of(REQUESTS, POINTS);
     load::send_all(&channels, &mut ring, WARM_UP, IN_FLIGHT).await?;
     let begun = Instant::now();
     load::send_all(&channels, &mut ring, SATURATING, IN_FLIGHT).await?;

@@ -35,9 +35,14 @@ pub(super) struct Answer {
 }
 
 impl Ring {
-    /// So many requests.
+    /// So many requests of [`POINTS`] points.
     pub(super) fn new(requests: u64) -> Self {
-        let payload = |seed| (StandardPayload::new(PayloadShape::Big, POINTS, seed), 0);
+        Self::of(requests, POINTS)
+    }
+
+    /// So many requests of so many points.
+    pub(super) fn of(requests: u64, points: u32) -> Self {
+        let payload = |seed| (StandardPayload::new(PayloadShape::Big, points, seed), 0);
         Self { payloads: (0..requests).map(payload).collect(), next: 0 }
     }
 

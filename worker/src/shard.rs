@@ -102,7 +102,7 @@ impl<S: Storage> Shard<S> {
         let limits = Limits { parked_bytes: settings.parked_bytes_max, ..Limits::default() };
         let mut core = Core::new(index, opening.incarnation(), streams, limits);
         let mut idle = IdleStore::new(opening.cold_store()?);
-        let journal = opening.replay(|frame| core.replay(frame.payload, keep::how(frame.in_checkpoint)))?;
+        let journal = opening.replay_ahead(|frame| core.replay(frame.payload, keep::how(frame.in_checkpoint)))?;
         core.recovered();
         find_idle(&core, &mut idle)?;
         let mut shard = Self {

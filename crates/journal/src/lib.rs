@@ -12,7 +12,7 @@
 //! every crash and every failed operation is tried; that is what the promise above rests on.
 //!
 //! What is not here: when to commit, and when to write a checkpoint (the caller's policy); time and chance (arguments);
-//! threads (one shard, one thread: every call blocks it until the disk answers).
+//! threads (one shard, one thread: every call blocks it until the disk answers; only a replay may have one that reads ahead).
 //!
 //! # With `Durability::Interval`
 //!

@@ -11,6 +11,10 @@
 //! What is good but not known to be durable is held in memory and written again by the first commit: the process that wrote
 //! it may have died between a failed sync and saying so, and then these bytes are in the system's cache and nowhere else.
 
+use std::panic::resume_unwind;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
 use crate::error::{Damage, FileError, OpenError, ReplayError};
 use crate::format::{FRAME_HEAD_BYTES, Head, Kind, MARKER, SEGMENT_HEADER_BYTES, Seed, SegmentHeader};
 use crate::journal::Journal;
@@ -20,6 +24,8 @@ use crate::segment::Link;
 use crate::storage::Storage;
 use crate::window::Window;
 
+/// Frames that are read ahead. One is a group of requests: 4 MiB at most, nearly always.
+const FRAMES_AHEAD: usize = 8;
 /// How much is looked through at once for frames behind a bad one.
 const SCAN_BYTES: u64 = 1 << 18;
 
@@ -31,7 +37,25 @@ pub struct Frame<'a> {
     /// Whether it lies between the begin and the end of the checkpoint that the replay starts with: changes may then refer to
     /// what only a later frame brings, and may be in that already.
     pub in_checkpoint: bool,
+    place: Place,
 }
+
+/// Where a frame lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    segment: u64,
+    offset: u64,
+}
+
+/// A frame that was read ahead.
+struct Ahead {
+    payload: Vec<u8>,
+    in_checkpoint: bool,
+    place: Place,
+}
+
+/// Nobody waits for frames any more.
+struct Unwanted;
 
 impl<S: Storage> Opening<S> {
     /// Gives all frames to `each`, in the order in which they were committed, and makes the journal ready.
@@ -51,6 +75,42 @@ impl<S: Storage> Opening<S> {
             last.end = durable;
         }
         Ok(Journal::new(self, unsynced, checkpoint_bytes))
+    }
+
+    /// The same, with another thread that reads and checks frames ahead of this one, which gives them to `each`. It holds a few
+    /// frames more.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Opening::replay`].
+    pub fn replay_ahead<E>(
+        self,
+        mut each: impl FnMut(Frame<'_>) -> Result<(), E>,
+    ) -> Result<Journal<S>, ReplayError<E>> {
+        let storage = self.storage.clone();
+        thread::scope(|scope| {
+            let (ahead, frames) = sync_channel(FRAMES_AHEAD);
+            let read = scope.spawn(move || {
+                self.replay(|Frame { payload, in_checkpoint, place }| {
+                    ahead.send(Ahead { payload: payload.to_vec(), in_checkpoint, place }).map_err(|_| Unwanted)
+                })
+            });
+            for Ahead { payload, in_checkpoint, place } in frames {
+                each(Frame { payload: &payload, in_checkpoint, place })
+                    .map_err(|source| place.refused(&storage, source))?;
+            }
+            let read = read.join().unwrap_or_else(|panic| resume_unwind(panic));
+            read.map_err(|error| match error {
+                ReplayError::Open(error) => error.into(),
+                ReplayError::Frame { .. } => unreachable!("frames are wanted until the last one"),
+            })
+        })
+    }
+}
+
+impl Place {
+    fn refused<E>(self, storage: &impl Storage, source: E) -> ReplayError<E> {
+        ReplayError::Frame { path: storage.path(&name::segment(self.segment)), offset: self.offset, source }
     }
 }
 
@@ -95,8 +155,9 @@ impl<'a, S: Storage> Replay<'a, S> {
             match head.kind {
                 Kind::Changes if payload.is_empty() => {}
                 Kind::Changes => {
-                    let frame = Frame { payload, in_checkpoint: self.in_checkpoint };
-                    each(frame).map_err(|source| self.refused(link, at, source))?;
+                    let place = Place { segment: link.number, offset: at };
+                    let frame = Frame { payload, in_checkpoint: self.in_checkpoint, place };
+                    each(frame).map_err(|source| place.refused(&self.opening.storage, source))?;
                 }
                 Kind::CheckpointEnd => self.end_checkpoint(payload, end),
             }
@@ -144,10 +205,6 @@ impl<'a, S: Storage> Replay<'a, S> {
             return damaged("a frame is not good, and one behind it says that it was durable");
         }
         Ok(reading.window.get(self.durable, offset - self.durable)?.to_vec())
-    }
-
-    fn refused<E>(&self, link: Link, offset: u64, source: E) -> ReplayError<E> {
-        ReplayError::Frame { path: self.opening.storage.path(&name::segment(link.number)), offset, source }
     }
 }
 

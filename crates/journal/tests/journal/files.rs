@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use shardset_journal::{Disk, Durability, Frame, Journal, OpenError, Settings};
+use shardset_journal::{Disk, Durability, Frame, Journal, OpenError, ReplayError, Settings};
 use shardset_model::{Incarnation, ShardCount};
 
 fn settings() -> Settings {
@@ -161,4 +161,38 @@ fn limits_of_what_is_committed_are_errors_that_no_retry_mends() {
     let parts = vec![&mebibyte[..]; 1025];
     let error = journal.commit_parts(&parts, Duration::ZERO).unwrap_err();
     assert!(!error.is_retryable() && error.to_string().starts_with("a commit of 1074790400 bytes"), "{error}");
+}
+
+#[test]
+fn frames_that_are_read_ahead_are_the_same_and_one_that_is_refused_is_named_by_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { segment_bytes: 200, ..settings() };
+    let (mut journal, _) = open(dir.path(), settings);
+    let payloads: Vec<Vec<u8>> = (0..40_u8).map(|number| vec![number; 10]).collect();
+    for payload in &payloads {
+        journal.commit(payload, Duration::ZERO).unwrap();
+    }
+    drop(journal);
+    let opening =
+        || Journal::open(Disk::of_shard(dir.path(), settings.shard).unwrap(), settings, incarnation()).unwrap();
+
+    let mut found = Vec::new();
+    let replayed = opening().replay_ahead(|frame| {
+        found.push(frame.payload.to_vec());
+        Ok::<_, Infallible>(())
+    });
+    drop(replayed.unwrap());
+    assert_eq!(found, payloads);
+
+    let refuse = |frame: Frame<'_>| if frame.payload[0] == 3 { Err("no") } else { Ok(()) };
+    let places = [opening().replay(refuse), opening().replay_ahead(refuse)].map(|outcome| match outcome {
+        Err(ReplayError::Frame { path, offset, source }) => (path, offset, source),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(places[0], places[1]);
+    let mut bytes = fs::read(&places[0].0).unwrap();
+    bytes[places[0].1 as usize + 32] ^= 1;
+    fs::write(&places[0].0, bytes).unwrap();
+    let damaged = opening().replay_ahead(|_| Ok::<_, Infallible>(()));
+    assert!(matches!(damaged, Err(ReplayError::Open(OpenError::Damaged(_)))), "{damaged:?}");
 }

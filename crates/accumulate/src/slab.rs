@@ -1,4 +1,4 @@
-//! Values by slot, in chunks of fixed size, so that growing never copies what is there.
+//! Values by slot, in chunks of fixed size, so that growing never copies what is there. A chunk without a value has no memory.
 //!
 //! A new value takes the lowest vacant slot. So which slot is next depends only on which are taken, not on history: a
 //! checkpoint that names each value's slot restores the allocator with it.
@@ -11,9 +11,16 @@ const CHUNK: usize = 1024;
 /// Values by slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
-    chunks: Vec<Vec<Option<T>>>,
+    chunks: Vec<Chunk<T>>,
     vacant: BTreeSet<u32>,
     end: u32,
+}
+
+/// Some slots that follow each other; none where no value is in them.
+#[derive(Clone, Debug)]
+struct Chunk<T> {
+    slots: Vec<Option<T>>,
+    values: usize,
 }
 
 impl<T> Slab<T> {
@@ -37,47 +44,60 @@ impl<T> Slab<T> {
 
     /// Puts `value` into a slot; `false` (and no change) where the slot is taken.
     pub(crate) fn insert_at(&mut self, slot: u32, value: T) -> bool {
-        while self.end < slot {
-            self.vacant.insert(self.end);
-            self.grow(None);
-        }
-        if slot == self.end {
-            self.grow(Some(value));
-            return true;
-        }
-        if !self.vacant.remove(&slot) {
+        let is_vacant = slot >= self.end || self.vacant.remove(&slot);
+        if !is_vacant {
             return false;
         }
-        self.chunks[slot as usize / CHUNK][slot as usize % CHUNK] = Some(value);
+        self.vacant.extend(self.end..slot);
+        self.end = self.end.max(slot + 1);
+        let (chunk, place) = (slot as usize / CHUNK, slot as usize % CHUNK);
+        while self.chunks.len() <= chunk {
+            self.chunks.push(Chunk { slots: Vec::new(), values: 0 });
+        }
+        self.chunks[chunk].put(place, value);
         true
     }
 
     pub(crate) fn remove(&mut self, slot: u32) -> Option<T> {
-        let taken = self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.take()?;
+        let taken = self.chunks.get_mut(slot as usize / CHUNK)?.take(slot as usize % CHUNK)?;
         self.vacant.insert(slot);
         Some(taken)
     }
 
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
-        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
+        self.chunks.get(slot as usize / CHUNK)?.slots.get(slot as usize % CHUNK)?.as_ref()
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
-        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
+        self.chunks.get_mut(slot as usize / CHUNK)?.slots.get_mut(slot as usize % CHUNK)?.as_mut()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.chunks.len() * CHUNK * size_of::<Option<T>>()
+        self.chunks.iter().map(|chunk| chunk.slots.capacity() * size_of::<Option<T>>()).sum()
+    }
+}
+
+impl<T> Chunk<T> {
+    fn put(&mut self, place: usize, value: T) {
+        if self.slots.is_empty() {
+            self.slots.reserve_exact(CHUNK);
+        }
+        while self.slots.len() <= place {
+            self.slots.push(None);
+        }
+        self.slots[place] = Some(value);
+        self.values += 1;
     }
 
-    fn grow(&mut self, value: Option<T>) {
-        if self.chunks.len() * CHUNK == self.end as usize {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+    fn take(&mut self, place: usize) -> Option<T> {
+        let taken = self.slots.get_mut(place)?.take()?;
+        self.values -= 1;
+        if self.values == 0 {
+            self.slots = Vec::new();
         }
-        self.chunks[self.end as usize / CHUNK].push(value);
-        self.end += 1;
+        Some(taken)
     }
 }
 
@@ -102,5 +122,18 @@ mod tests {
         assert_eq!((slab.next_slot(), slab.end(), slab.len()), (7, 5001, 2999));
         assert_eq!(slab.get(5000), Some(&1));
         assert_eq!(slab.get(6000), None);
+    }
+
+    #[test]
+    fn a_chunk_whose_values_are_gone_has_no_memory_until_one_comes() {
+        let mut slab = Slab::new();
+        (0..2048_u32).for_each(|slot| assert!(slab.insert_at(slot, slot)));
+        let full = slab.bytes();
+        (0..1024).for_each(|slot| assert_eq!(slab.remove(slot), Some(slot)));
+        assert_eq!((slab.bytes(), slab.len(), slab.end()), (full / 2, 1024, 2048));
+        assert_eq!((slab.get(3), slab.next_slot()), (None, 0));
+        assert_eq!(slab.remove(3), None);
+        assert!(slab.insert_at(5, 5) && !slab.insert_at(5, 6));
+        assert_eq!((slab.get(5), slab.get(4), slab.get(6), slab.bytes()), (Some(&5), None, None, full));
     }
 }

@@ -33,8 +33,7 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
 fn dependencies(cache: &Cache, report: &mut Report) -> anyhow::Result<()> {
     let Some(deny) = tools::cargo_deny(cache, report)? else { return Ok(()) };
     // It looks at what other systems would build too, which no build here has brought.
-    let mut fetch = cargo(&["fetch", "--locked", "--quiet"]);
-    fetch.env_remove("CARGO_NET_OFFLINE");
+    let fetch = cargo(&["fetch", "--locked", "--quiet"]);
     if !report.check("sources of dependencies", fetch) {
         return Ok(());
     }

@@ -27,10 +27,10 @@ const CONNECTIONS: usize = 2;
 const POINTS: u32 = 125;
 /// Enough to have a group waiting whenever one is committed.
 const IN_FLIGHT: usize = 64;
-/// Streams: 64,000, more than fit into a core's cache.
-const REQUESTS: u64 = 512;
-/// Requests until every stream remembers as many points as it may, and until the rate is known: some checkpoints long.
-const WARM_UP: usize = 33_000;
+/// Streams: half a million, each of which has a point a second or so.
+const REQUESTS: u64 = 4_096;
+/// Requests until all streams are known, and until the rate is: some checkpoints long.
+const WARM_UP: usize = 8_192;
 const SATURATING: usize = 64_000;
 const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
 const LENGTH: Duration = Duration::from_secs(15);

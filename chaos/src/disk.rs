@@ -3,16 +3,22 @@
 //! `cargo xtask chaos` gives the run a mount namespace of its own, so the mount is seen by nobody else and ends with the run,
 //! however that ends.
 
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-/// A worker's log, its checkpoint and the segments that wait to be dropped, with room to spare.
-const OPTIONS: &CStr = c"size=256m";
+/// What a worker's disk may hold at first: its log, and the checkpoints that kills cut short.
+const BYTES: u64 = 240 << 20;
+/// And more for each minute: some 2,000 streams come in one, and they stay, in checkpoints or among the silent ones. They may all
+/// be one worker's, several times while they are rewritten.
+const BYTES_A_MINUTE: u64 = 40 << 20;
+/// What the small disk has beyond that.
+const SPARE: u64 = 16 << 20;
 /// What the disk is filled by at a time.
 static PIECE: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -22,10 +28,11 @@ pub(crate) struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts it at a folder, which is made.
-    pub(crate) fn mount(at: &Path) -> anyhow::Result<Self> {
+    /// Mounts it at a folder, which is made, for a run of this length.
+    pub(crate) fn mount(at: &Path, length: Duration) -> anyhow::Result<Self> {
         fs::create_dir_all(at)?;
-        mount("chaos", at, "tmpfs", MountFlags::empty(), OPTIONS).context("mount a file system")?;
+        let options = CString::new(format!("size={}", room(length) + SPARE))?;
+        mount("chaos", at, "tmpfs", MountFlags::empty(), options.as_c_str()).context("mount a file system")?;
         Ok(Self { at: at.to_owned() })
     }
 
@@ -82,6 +89,11 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The most bytes that a worker's disk may hold in a run of this length.
+pub(crate) const fn room(length: Duration) -> u64 {
+    BYTES + length.as_secs() * BYTES_A_MINUTE / 60
 }
 
 /// The bytes of all files under a folder. What goes away meanwhile has none.

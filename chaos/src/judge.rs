@@ -16,8 +16,6 @@ const SHOW_WITHIN: Duration = Duration::from_secs(120);
 const SHOW_WITHIN_LOST: Duration = Duration::from_secs(15);
 /// What a log may have: a line of 200 bytes a second for two days.
 const LOG_BYTES_MAX: u64 = 32 << 20;
-/// What a worker's disk may have: a checkpoint, the log since, and segments that are not full.
-const DISK_BYTES_MAX: u64 = 240 << 20;
 /// Series of a finding that are named.
 const NAMED: usize = 5;
 
@@ -71,7 +69,7 @@ impl Judgement {
     }
 
     /// Looks at what is left: processes, logs, disks.
-    pub(crate) fn remains(&mut self, cluster: &mut Cluster) -> anyhow::Result<()> {
+    pub(crate) fn remains(&mut self, cluster: &mut Cluster, disk_bytes_max: u64) -> anyhow::Result<()> {
         cluster.look()?;
         if let Err(error) = cluster.settled() {
             self.findings.push(format!("not settled any more: {error:#}"));
@@ -86,7 +84,7 @@ impl Judgement {
             }
         }
         for (number, bytes) in cluster.disk_bytes().into_iter().enumerate() {
-            if bytes > DISK_BYTES_MAX {
+            if bytes > disk_bytes_max {
                 self.findings.push(format!("the disk of worker-{number} has {bytes} bytes"));
             }
         }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::arguments::Arguments;
 use crate::cluster::{Cluster, data};
-use crate::disk::SmallDisk;
+use crate::disk::{SmallDisk, room};
 use crate::fault::SMALL_DISK;
 use crate::faults::Tally;
 use crate::fleet::Gap;
@@ -99,7 +99,7 @@ async fn judged(
     let (outcome, mut summary) = under_load(arguments, schedule, cluster).await?;
     let mut judgement = judge::totals(&outcome, prometheus, arguments.lose_disks).await?;
     judgement.resets(&outcome, prometheus, arguments.lose_disks).await?;
-    judgement.remains(cluster)?;
+    judgement.remains(cluster, room(arguments.length()))?;
     summary.take(&outcome, cluster);
     judgement.summary = summary;
     Ok(judgement)
@@ -147,7 +147,7 @@ async fn survive(schedule: &Schedule, length: Duration, cluster: &mut Cluster) -
 
 /// Where the small disk is; none where it can not be mounted and need not be.
 fn small_disk(arguments: &Arguments, folder: &Path) -> anyhow::Result<Option<SmallDisk>> {
-    match SmallDisk::mount(&data(folder, SMALL_DISK)) {
+    match SmallDisk::mount(&data(folder, SMALL_DISK), arguments.length()) {
         Ok(disk) => Ok(Some(disk)),
         Err(error) if arguments.skip_nothing => Err(error.context("full disks")),
         Err(error) => {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shardset_process::clock::now;
-use shardset_remote_write::{Destination, Stopped};
+use shardset_remote_write::{Delivered, Destination, Stopped};
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -177,9 +177,7 @@ struct Piece {
     again: Vec<Telling>,
 }
 
-/// Delivers a piece. If that took longer than `old_after`, what is refused for its age was right when it was made. A zero that
-/// is may have been put too far back, and what is given up with others that are refused may be right: these get one more
-/// chance.
+/// Delivers a piece. What takes longer than `old_after` is old.
 async fn deliver(
     to: Arc<Destination>,
     chunk: Chunk,
@@ -188,18 +186,56 @@ async fn deliver(
 ) -> Result<Piece, Stopped> {
     let made = Instant::now();
     let delivered = to.deliver(&chunk.batch, &give_up).await?;
-    if delivered.aged.is_empty() && delivered.unproven.is_empty() {
-        return Ok(Piece { told: chunk.told, again: Vec::new() });
+    Ok(Piece::of(chunk.told, chunk.batch.series(), &delivered, made.elapsed() >= old_after))
+}
+
+impl Piece {
+    /// What became of a piece of so many series. What an old piece is refused for its age was right when it was made; a zero that is
+    /// refused for it may have been put too far back, and what is given up with others that are refused may be right: these get one
+    /// more chance.
+    fn of(all: Vec<Telling>, series: usize, delivered: &Delivered, is_old: bool) -> Self {
+        if delivered.aged.is_empty() && delivered.unproven.is_empty() {
+            return Self { told: all, again: Vec::new() };
+        }
+        let ends = all.iter().skip(1).map(|next| next.series).chain([series]);
+        let (mut told, mut again) = (Vec::new(), Vec::new());
+        for (telling, end) in all.iter().zip(ends) {
+            let is_in = |runs: &[Range<usize>]| runs.iter().any(|run| run.start < end && telling.series < run.end);
+            let is_first = !telling.is_again;
+            let is_late = is_in(&delivered.aged) && (is_old || telling.is_zero && is_first);
+            let is_unproven = is_in(&delivered.unproven) && is_first;
+            if is_late || is_unproven { again.push(*telling) } else { told.push(*telling) }
+        }
+        Self { told, again }
     }
-    let is_old = made.elapsed() >= old_after;
-    let ends = chunk.told.iter().skip(1).map(|next| next.series).chain([chunk.batch.series()]);
-    let (mut told, mut again) = (Vec::new(), Vec::new());
-    for (telling, end) in chunk.told.iter().zip(ends) {
-        let is_in = |runs: &[Range<usize>]| runs.iter().any(|run| run.start < end && telling.series < run.end);
-        let is_first = !telling.is_again;
-        let has_a_chance = (is_old || telling.is_zero && is_first) && is_in(&delivered.aged);
-        let has_a_chance = has_a_chance || is_first && is_in(&delivered.unproven);
-        if has_a_chance { again.push(*telling) } else { told.push(*telling) }
+}
+
+#[cfg(test)]
+mod tests {
+    use shardset_model::UnixMillis;
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_taken_as_it_is_later_is_told_again() {
+        let telling =
+            |slot, series, is_zero, is_again| Telling { slot, time: UnixMillis(1), series, is_zero, is_again };
+        let all = vec![
+            telling(0, 0, false, false),
+            telling(1, 2, true, false),
+            telling(2, 3, true, true),
+            telling(3, 4, false, false),
+            telling(4, 6, false, true),
+        ];
+        let again = |aged: Range<usize>, unproven: Range<usize>, is_old| {
+            let delivered = Delivered { aged: vec![aged], unproven: vec![unproven], ..Delivered::default() };
+            let piece = Piece::of(all.clone(), 7, &delivered, is_old);
+            assert_eq!(piece.told.len() + piece.again.len(), all.len());
+            piece.again.iter().map(|telling| telling.slot).collect::<Vec<_>>()
+        };
+        assert_eq!(again(0..4, 0..0, true), [0, 1, 2], "all that an old piece is refused for its age");
+        assert_eq!(again(0..4, 0..0, false), [1], "a zero that may be nearer, once");
+        assert_eq!(again(0..0, 1..7, false), [0, 1, 3], "what was given up with others, once");
+        assert_eq!(again(0..0, 0..0, true), [0_u32; 0]);
     }
-    Ok(Piece { told, again })
 }

@@ -148,10 +148,14 @@ impl Desk {
         }
     }
 
-    /// These streams of the open pass were refused; they are told once more at its end, as they are then.
-    pub(crate) fn tell_again(&mut self, told: &[Telling]) {
+    /// These streams of the open pass were `refused`, or did not go out; they are told at its end, as they are then.
+    pub(crate) fn tell_again(&mut self, told: &[Telling], refused: bool) {
         if let Some(pass) = &mut self.open {
-            let again = |telling: &Telling| Again { slot: telling.slot, begun: !telling.is_zero, refused: true };
+            let again = |&Telling { slot, is_zero, is_again, .. }: &Telling| Again {
+                slot,
+                begun: !is_zero,
+                refused: refused || is_again,
+            };
             pass.again.extend(told.iter().map(again));
         }
     }

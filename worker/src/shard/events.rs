@@ -30,7 +30,7 @@ impl<S: Storage> Shard<S> {
             }
             Event::Delivered { destination, told, again } => {
                 self.delivered(destination, &told);
-                self.desks[destination].tell_again(&again);
+                self.desks[destination].tell_again(&again, true);
             }
             Event::ClosePass { destination, reply } => {
                 let _asker_gone = reply.send(self.desks[destination].close());
@@ -82,7 +82,7 @@ impl<S: Storage> Shard<S> {
         match self.persist.commit() {
             Some(_durable) => chunk,
             None => {
-                self.desks[destination].tell_again(&chunk.told);
+                self.desks[destination].tell_again(&chunk.told, false);
                 Chunk { wait: true, ..Chunk::default() }
             }
         }

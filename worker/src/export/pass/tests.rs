@@ -226,6 +226,25 @@ fn a_value_goes_out_when_its_zero_is_taken_and_a_next_life_tells_the_same_zero_u
     assert_eq!(told[0], at_start.1.0, "the same sample");
 }
 
+#[test]
+fn a_zero_that_did_not_go_out_is_told_as_it_was_and_one_that_was_refused_right_before_its_value() {
+    let mut world = World::new();
+    world.point(1);
+    world.desks[0].open(world.streams.begin_pass(), PassStamp::Tick, &mut world.clock, world.now);
+    let mut told = world.chunk(0).told;
+    let mut times = vec![told[0].time];
+    for refused in [false, true] {
+        world.desks[0].tell_again(&told, refused);
+        told.clear();
+        while told.is_empty() {
+            told = world.chunk(0).told;
+        }
+        times.push(told[0].time);
+    }
+    let at_start = UnixNanos(BEGIN - 30 * SECOND).millis();
+    assert_eq!(times, [at_start, at_start, UnixNanos(BEGIN).millis().minus_millis(1)]);
+}
+
 proptest! {
     #[test]
     fn each_destination_is_told_in_order_one_zero_and_at_last_the_totals(steps in prop::collection::vec(step(), 0..200)) {

@@ -23,7 +23,7 @@ pub(crate) struct DurableArguments {
     /// Which parts; all unless named.
     #[arg(value_enum)]
     parts: Vec<Part>,
-    /// Rounds after the warm-up, and recoveries of each kind.
+    /// Rounds after the warm-up, recoveries of each kind, turns of each load.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// CPU time of one case in one round, in milliseconds.
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &DurableArguments) -> anyhow::Result<()> {
         table::say(&journal::cost(effort)?);
     }
     if wanted(Part::Acknowledge) {
-        table::say(&acknowledge::measure(&binary)?);
+        table::say(&acknowledge::measure(&binary, effort.rounds)?);
     }
     if wanted(Part::Recovery) {
         table::say(&recovery::measure(&binary, arguments.thousands, effort.rounds)?);

@@ -40,17 +40,28 @@ pub(crate) fn resident_bytes(process: &str) -> anyhow::Result<u64> {
     Ok(field(&status, "VmRSS").trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
-/// For how long all cores together were not idle since the machine started, what other machines took of them included.
-pub(crate) fn busy() -> anyhow::Result<Duration> {
-    busy_of(&fs::read_to_string("/proc/stat")?).context("a /proc/stat that is not understood")
+/// Where the time of all cores together went since the machine started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cores {
+    /// Not idle, and not waiting for a disk.
+    pub(crate) busy: Duration,
+    /// Of that: what other machines on the same host took.
+    pub(crate) stolen: Duration,
 }
 
-/// In units of 10 ms: user, nice, system, idle, waiting for a disk, interrupts, soft ones, stolen.
-fn busy_of(stat: &str) -> Option<Duration> {
-    let all = stat.lines().next()?.strip_prefix("cpu ")?;
-    let units: Vec<u64> = all.split_whitespace().take(8).map(|unit| unit.parse().ok()).collect::<Option<_>>()?;
-    let [user, nice, system, _, _, interrupts, soft, stolen] = units.try_into().ok()?;
-    Some(Duration::from_millis((user + nice + system + interrupts + soft + stolen) * 10))
+impl Cores {
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        Self::of(&fs::read_to_string("/proc/stat")?).context("a /proc/stat that is not understood")
+    }
+
+    /// In units of 10 ms: user, nice, system, idle, waiting for a disk, interrupts, soft ones, stolen.
+    fn of(stat: &str) -> Option<Self> {
+        let all = stat.lines().next()?.strip_prefix("cpu ")?;
+        let units: Vec<u64> = all.split_whitespace().take(8).map(|unit| unit.parse().ok()).collect::<Option<_>>()?;
+        let [user, nice, system, _, _, interrupts, soft, stolen] = units.try_into().ok()?;
+        let [busy, stolen] = [user + nice + system + interrupts + soft + stolen, stolen];
+        Some(Self { busy: Duration::from_millis(busy * 10), stolen: Duration::from_millis(stolen * 10) })
+    }
 }
 
 fn load_average() -> String {
@@ -71,13 +82,16 @@ fn said(program: &str, arguments: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{busy_of, field, resident_bytes};
+    use std::time::Duration;
+
+    use super::{Cores, field, resident_bytes};
 
     #[test]
     fn busy_is_all_but_idle_and_waiting() {
         let stat = "cpu  100 1 20 5000 700 3 4 5 0 0\ncpu0 50 0 10 2500 350 1 2 3 0 0\n";
-        assert_eq!(busy_of(stat).map(|busy| busy.as_millis()), Some(1_330));
-        assert_eq!(busy_of("intr 1"), None);
+        let cores = Cores { busy: Duration::from_millis(1_330), stolen: Duration::from_millis(50) };
+        assert_eq!(Cores::of(stat), Some(cores));
+        assert_eq!(Cores::of("intr 1"), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! How long a worker takes to answer, over loopback and from its disk: first as many requests as it takes, then parts of that,
-//! each request at its time.
+//! How long a worker takes to answer, over loopback and from its disk: first as many requests as it takes, checkpoints included,
+//! then parts of that, each request at its time.
 //!
-//! The client has the same two cores. How busy they are is told beside the times: where both are all but full, it is not the
-//! worker that is waited for.
+//! The loads take turns, for some rounds: a host that takes cores away for some seconds, as these do, makes a queue of its
+//! own, and must not decide on one load alone. Figures are medians of the rounds. The client has the same two cores; how busy they were, and
+//! how much of them the host took, is told beside the times.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tonic::transport::Channel;
 
 use super::load::{self, Ring};
 use super::shard::{alone, index};
-use crate::machine;
+use crate::machine::Cores;
 use crate::measure::percentile;
 use crate::server::{self, Server};
 use crate::table::{Table, against};
@@ -29,45 +30,73 @@ const POINTS: u32 = 125;
 const IN_FLIGHT: usize = 64;
 /// Streams: half a million, each of which has a point a second or so.
 const REQUESTS: u64 = 4_096;
-/// Requests until all streams are known, and until the rate is: some checkpoints long.
+/// Requests until all streams are known, and until the rate is: two checkpoints long.
 const WARM_UP: usize = 8_192;
-const SATURATING: usize = 64_000;
+const SATURATING: usize = 160_000;
 const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
-const LENGTH: Duration = Duration::from_secs(15);
+/// Of one load in one round: longer than from one checkpoint to the next at the highest.
+const LENGTH: Duration = Duration::from_secs(20);
 
 /// system.md: p99, durable, at 70 % load, in ms.
 const BUDGET: f64 = 15.0;
 
-pub(super) fn measure(binary: &Path) -> anyhow::Result<Table> {
-    let columns = ["a worker's answers, ms", "M points/s", "p50", "p99", "longest", "cores busy", "budget, p99"];
+pub(super) fn measure(binary: &Path, rounds: usize) -> anyhow::Result<Table> {
+    let columns = [
+        "a worker's answers, ms",
+        "M points/s",
+        "p50",
+        "p99",
+        "p99 of the rounds",
+        "longest",
+        "cores busy",
+        "stolen",
+        "budget, p99",
+    ];
     let mut table = Table::new(&columns);
     for durability in ["fsync", "interval:100ms"] {
         let server = Server::worker(binary, server::empty_directory()?, &["--durability", durability])?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        for answers in runtime.block_on(answers(&server))? {
-            let times: Vec<Duration> = answers.answers.iter().map(load::Answer::took).collect();
-            let [p50, p99, longest] = [50.0, 99.0, 100.0].map(|percent| percentile(&times, percent) * 1e3);
-            let figures = [answers.points_per_second / 1e6, p50, p99, longest, answers.busy];
-            let figures = figures.map(|figure| format!("{figure:.2}"));
-            let name = format!("{durability}, {}", answers.load);
-            table.row([name].into_iter().chain(figures).chain([against(answers.budget, p99)]));
+        let (most, turns) = runtime.block_on(turns(&server, rounds))?;
+        for (load, turns) in LOADS.into_iter().zip(turns) {
+            let percentiles = [50.0, 99.0, 100.0].map(|percent| {
+                let of_a_turn = |turn: &Turn| percentile(&turn.times, percent) * 1e3;
+                sorted(turns.iter().map(of_a_turn))
+            });
+            let [p50, p99, longest] = percentiles.each_ref().map(|rounds| rounds[rounds.len() / 2]);
+            let [busy, stolen] = [|turn: &Turn| turn.busy, |turn: &Turn| turn.stolen].map(|of| {
+                let rounds = sorted(turns.iter().map(of));
+                rounds[rounds.len() / 2]
+            });
+            let points = most * load * f64::from(POINTS) / 1e6;
+            let two = |figure: f64| format!("{figure:.2}");
+            let each = percentiles[1].iter().map(|p99| format!("{p99:.1}")).collect::<Vec<_>>().join(" ");
+            let budget = (durability == "fsync" && load == LOADS[LOADS.len() - 1]).then_some(BUDGET);
+            let name = format!("{durability}, {:.0} % of the most", load * 1e2);
+            let figures = [two(points), two(p50), two(p99), each, two(longest), two(busy), two(stolen)];
+            table.row([name].into_iter().chain(figures).chain([against(budget, p99)]));
         }
     }
     Ok(table)
 }
 
-/// Answers at one load.
-struct Answers {
-    load: String,
-    points_per_second: f64,
-    answers: Vec<load::Answer>,
-    /// How many of the machine's cores were busy, whoever kept them so.
-    busy: f64,
-    budget: Option<f64>,
+fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    figures
 }
 
-/// As many requests as the worker takes, then parts of that.
-async fn answers(server: &Server) -> anyhow::Result<Vec<Answers>> {
+/// One load in one round.
+struct Turn {
+    /// From sent to answered.
+    times: Vec<Duration>,
+    /// How many of the machine's cores were busy, whoever kept them so.
+    busy: f64,
+    /// How many of them the host gave to others.
+    stolen: f64,
+}
+
+/// How many requests a second a worker takes, then the turns of each load.
+async fn turns(server: &Server, rounds: usize) -> anyhow::Result<(f64, [Vec<Turn>; LOADS.len()])> {
     let channels = load::connect(&server.grpc_url(), CONNECTIONS).await?;
     begin(channels[0].clone(), &server.grpc()).await?;
     let mut ring = Ring::of(REQUESTS, POINTS);
@@ -75,23 +104,29 @@ async fn answers(server: &Server) -> anyhow::Result<Vec<Answers>> {
     let begun = Instant::now();
     load::send_all(&channels, &mut ring, SATURATING, IN_FLIGHT).await?;
     let most = SATURATING as f64 / begun.elapsed().as_secs_f64();
-    let mut all = Vec::new();
-    for part in LOADS {
-        let (over, is_over) = watch::channel(false);
-        let (busy, begun) = (machine::busy()?, Instant::now());
-        let sending = load::send_at(channels.clone(), &mut ring, most * part, is_over);
-        let (answers, ()) = tokio::join!(sending, async {
-            sleep(LENGTH).await;
-            over.send_replace(true);
-        });
-        let answers = answers?;
-        anyhow::ensure!(answers.iter().all(|answer| answer.error.is_none()), "requests were not accepted");
-        let busy = (machine::busy()? - busy).as_secs_f64() / begun.elapsed().as_secs_f64();
-        let (load, points_per_second) = (format!("{:.0} % of the most", part * 1e2), most * part * f64::from(POINTS));
-        let budget = (part == LOADS[LOADS.len() - 1]).then_some(BUDGET);
-        all.push(Answers { load, points_per_second, answers, busy, budget });
+    let mut turns: [Vec<Turn>; LOADS.len()] = Default::default();
+    for _ in 0..rounds {
+        for (load, turns) in LOADS.into_iter().zip(&mut turns) {
+            turns.push(turn(&channels, &mut ring, most * load).await?);
+        }
     }
-    Ok(all)
+    Ok((most, turns))
+}
+
+async fn turn(channels: &[Channel], ring: &mut Ring, per_second: f64) -> anyhow::Result<Turn> {
+    let (over, is_over) = watch::channel(false);
+    let (before, begun) = (Cores::read()?, Instant::now());
+    let sending = load::send_at(channels.to_vec(), ring, per_second, is_over);
+    let (answers, ()) = tokio::join!(sending, async {
+        sleep(LENGTH).await;
+        over.send_replace(true);
+    });
+    let answers = answers?;
+    anyhow::ensure!(answers.iter().all(|answer| answer.error.is_none()), "requests were not accepted");
+    let (after, elapsed) = (Cores::read()?, begun.elapsed().as_secs_f64());
+    let cores = |after: Duration, before: Duration| (after - before).as_secs_f64() / elapsed;
+    let [busy, stolen] = [cores(after.busy, before.busy), cores(after.stolen, before.stolen)];
+    Ok(Turn { times: answers.iter().map(load::Answer::took).collect(), busy, stolen })
 }
 
 /// Tells a worker with an empty disk that it is alone. Answers when the worker serves.

@@ -10,6 +10,7 @@
 pub mod faulty;
 
 mod disk;
+mod release;
 
 use std::io;
 use std::path::PathBuf;

@@ -3,6 +3,10 @@
 //! Plain files of the standard library: appends are vectored writes, so that a frame's head and the caller's buffers go out
 //! without being copied together. Files grow as they are written. Allocating them beforehand was measured and is not
 //! worth its second system call and its code: a sync after an append of 64 KiB took as long either way.
+//!
+//! A file that is removed loses its name at once. Its blocks are given back bit by bit on a thread of its own ([`Release`]):
+//! an ordinary removal frees a segment of 64 MiB in 15 ms or more, and those of a whole log, at the end of each checkpoint, kept
+//! requests waiting for 300 ms and more.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Write};
@@ -13,13 +17,20 @@ use std::sync::Arc;
 use shardset_model::ShardIndex;
 
 use super::Storage;
+use super::release::Release;
 
 /// How many slices one system call is given. More parts take more calls.
 const SLICES: usize = 16;
 
 /// A directory of the file system.
 #[derive(Clone, Debug)]
-pub struct Disk(Arc<PathBuf>);
+pub struct Disk(Arc<Directory>);
+
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    release: Release,
+}
 
 impl Disk {
     /// The directory of `shard` in `data_dir`, which is `shard-N`. Made, durably, where it does not exist.
@@ -38,7 +49,7 @@ impl Disk {
     /// It can not be made.
     pub fn new(path: &Path) -> io::Result<Self> {
         create_directory(path)?;
-        Ok(Self(Arc::new(path.to_owned())))
+        Ok(Self(Arc::new(Directory { path: path.to_owned(), release: Release::default() })))
     }
 }
 
@@ -47,7 +58,7 @@ impl Storage for Disk {
     type Lock = File;
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path.join(name)
     }
 
     fn lock(&self, name: &str) -> io::Result<Option<File>> {
@@ -60,7 +71,7 @@ impl Storage for Disk {
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        let entries = fs::read_dir(&*self.0)?.collect::<io::Result<Vec<_>>>()?;
+        let entries = fs::read_dir(&self.0.path)?.collect::<io::Result<Vec<_>>>()?;
         // A name that is no text is none of ours.
         let mut names: Vec<String> = entries.into_iter().filter_map(|e| e.file_name().into_string().ok()).collect();
         names.sort_unstable();
@@ -110,11 +121,16 @@ impl Storage for Disk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path(name))
+        let path = self.path(name);
+        // While it is open it keeps its blocks.
+        let file = OpenOptions::new().write(true).open(&path);
+        fs::remove_file(&path)?;
+        file.into_iter().for_each(|file| self.0.release.give_back(file));
+        Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        sync_directory(&self.0)
+        sync_directory(&self.0.path)
     }
 }
 

@@ -16,4 +16,4 @@ mod workers;
 pub use cluster::{Cluster, ClusterError};
 pub use file::FileCluster;
 pub use round::{Coordinator, Round};
-pub use workers::Workers;
+pub use workers::{Answers, Workers};

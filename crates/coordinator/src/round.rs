@@ -7,7 +7,7 @@ use shardset_membership::{Address, Record};
 use shardset_model::{Epoch, Membership, Phase, ShardCount, ShardIndex};
 
 use crate::cluster::{Cluster, ClusterError};
-use crate::workers::Workers;
+use crate::workers::{Answers, Workers};
 
 /// Brings a set of workers to what is wished, round by round.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Round {
     /// What is published, as it was seen.
     pub published: Option<Membership>,
     /// What the workers said.
-    pub reports: BTreeMap<ShardIndex, Report>,
+    pub answers: Answers,
     /// What must happen before the wish comes true.
     pub waiting: Vec<Waiting>,
     /// Whether something was done, so that there is something new to see.
@@ -84,19 +84,19 @@ impl<C: Cluster> Coordinator<C> {
         let record = self.cluster.published().await?;
         let addresses = self.cluster.workers();
         self.workers.know(&addresses);
-        let reports = self.workers.reports().await;
+        let answers = self.workers.ask().await;
+        let reports = &answers.reports;
         let published = record.as_ref().map(|record| record.membership().clone());
-        let seen =
-            Observed { published: published.as_ref(), wish: &self.wish, reports: &reports, given_up: &self.given_up };
+        let seen = Observed { published: published.as_ref(), wish: &self.wish, reports, given_up: &self.given_up };
         let steps = plan(&seen);
         let (mut acted, mut waiting) = (false, Vec::new());
         for step in steps {
             match step {
                 Step::Wait(what) => waiting.push(what),
-                step => acted |= self.act(step, record.as_ref(), &reports).await?,
+                step => acted |= self.act(step, record.as_ref(), reports).await?,
             }
         }
-        Ok(Round { published, reports, waiting, acted })
+        Ok(Round { published, answers, waiting, acted })
     }
 
     /// Does a step; whether that changed anything.

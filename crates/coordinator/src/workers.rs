@@ -8,12 +8,21 @@ use shardset_membership::Address;
 use shardset_model::ShardIndex;
 use shardset_wire::{AdoptRequest, ControlClient};
 use tokio::task::JoinSet;
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 /// A worker answers from its thread, behind the requests that wait there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What workers say when they are asked how things stand.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// How things stand at those that can say.
+    pub reports: BTreeMap<ShardIndex, Report>,
+    /// Why the others that are there can not: their disk can not be written, say.
+    pub unable: BTreeMap<ShardIndex, String>,
+}
 
 /// The workers of one set.
 #[derive(Debug, Default)]
@@ -40,23 +49,25 @@ impl Workers {
         }
     }
 
-    /// What those say that answer.
-    pub async fn reports(&self) -> BTreeMap<ShardIndex, Report> {
+    /// What those say that are there.
+    pub async fn ask(&self) -> Answers {
         let mut asked = JoinSet::new();
         for (shard, (_, channel)) in &self.links {
             let (shard, mut client) = (*shard, ControlClient::new(channel.clone()));
             asked.spawn(async move { (shard, client.status().await) });
         }
-        let mut reports = BTreeMap::new();
+        let mut answers = Answers::default();
         while let Some(answer) = asked.join_next().await {
-            // One that speaks for another shard is at a wrong address: it is as one that does not answer.
-            if let Ok((shard, Ok(report))) = answer
-                && report.shard == shard
-            {
-                reports.insert(shard, report);
+            match answer {
+                // One that speaks for another shard is at a wrong address: it is as one that does not answer.
+                Ok((shard, Ok(report))) if report.shard == shard => drop(answers.reports.insert(shard, report)),
+                Ok((shard, Err(status))) if is_its_own(&status) => {
+                    answers.unable.insert(shard, status.message().to_owned());
+                }
+                _ => {}
             }
         }
-        reports
+        answers
     }
 
     /// Tells a worker the membership, and where all others are.
@@ -66,5 +77,27 @@ impl Workers {
         };
         let addresses = self.links.iter().map(|(shard, (address, _))| (*shard, address.to_string())).collect();
         ControlClient::new(channel.clone()).adopt(AdoptRequest { adopt, addresses }).await
+    }
+}
+
+/// Whether a worker said so itself: what the way to it has to say comes with the error of a connection.
+fn is_its_own(status: &Status) -> bool {
+    status.code() == Code::Unavailable && std::error::Error::source(status).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tonic::Status;
+
+    use super::is_its_own;
+
+    #[test]
+    fn a_worker_that_refuses_is_told_from_one_that_is_not_there() {
+        assert!(is_its_own(&Status::unavailable("the disk is full")));
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert!(!is_its_own(&Status::from_error(Box::new(refused))));
+        assert!(!is_its_own(&Status::deadline_exceeded("too late")));
     }
 }

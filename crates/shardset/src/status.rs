@@ -63,5 +63,5 @@ async fn ask_workers(mut cluster: FileCluster) -> anyhow::Result<View> {
     let Some(record) = cluster.published().await? else { bail!("no membership is published there") };
     let mut workers = Workers::default();
     workers.know(&cluster.workers());
-    Ok(View::new(Some(record.membership()), &workers.reports().await, &[]))
+    Ok(View::new(Some(record.membership()), &workers.ask().await, &[]))
 }

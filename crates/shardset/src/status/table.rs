@@ -24,6 +24,8 @@ pub(super) fn render(view: &View) -> String {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         line(&mut text, format_args!("{}", cells.join("  ").trim_end()));
     }
+    let unable = view.workers.iter().filter_map(|worker| Some((worker.shard, worker.unable.as_ref()?)));
+    unable.for_each(|(shard, why)| line(&mut text, format_args!("worker {shard}: {why}")));
     view.waiting.iter().for_each(|waiting| line(&mut text, format_args!("waiting: {waiting}")));
     text
 }
@@ -34,7 +36,7 @@ fn row(worker: &WorkerView) -> [String; 8] {
         return [
             worker.shard.to_string(),
             unknown(),
-            "does not answer".to_owned(),
+            if worker.unable.is_some() { "unable" } else { "does not answer" }.to_owned(),
             unknown(),
             unknown(),
             unknown(),
@@ -86,13 +88,16 @@ mod tests {
             ..WorkerView::default()
         };
         let away = WorkerView { shard: 1, ..WorkerView::default() };
+        let full = WorkerView { shard: 2, unable: Some("its disk is full".into()), ..WorkerView::default() };
         let waiting = vec!["worker 1 does not answer".to_owned()];
-        let text = render(&View { membership: Some(membership), waiting, workers: vec![worker, away] });
+        let text = render(&View { membership: Some(membership), waiting, workers: vec![worker, away, full] });
         let expected = "\
 epoch 42 Moving: 3 shards, from 2, routed by streamID
 SHARD  EPOCH  PHASE            STREAMS  SENT    WAITS FOR  PARKED  INCARNATION
 0      42     Moving           1200     30/400  0          0       00ff
 1      -      does not answer  -        -       -          -       -
+2      -      unable           -        -       -          -       -
+worker 2: its disk is full
 waiting: worker 1 does not answer
 ";
         assert_eq!(text, expected);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shardset_coordinator::Round;
+use shardset_coordinator::{Answers, Round};
 use shardset_handoff::{Report, Waiting};
 use shardset_model::{Membership, Phase, ShardIndex};
 
@@ -34,7 +34,10 @@ pub(crate) struct MembershipView {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WorkerView {
     pub(crate) shard: u32,
-    /// Whether it answered; everything below is of its answer.
+    /// Why it can not say how things stand, where it is there and can not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unable: Option<String>,
+    /// Whether it said how things stand; everything below is of its answer.
     pub(crate) answers: bool,
     pub(crate) incarnation: String,
     /// 0 where it has none.
@@ -56,24 +59,21 @@ pub(crate) struct WorkerView {
 impl View {
     /// What a coordinator saw.
     pub(crate) fn of(round: &Round) -> Self {
-        Self::new(round.published.as_ref(), &round.reports, &round.waiting)
+        Self::new(round.published.as_ref(), &round.answers, &round.waiting)
     }
 
-    /// This membership and these reports.
-    pub(crate) fn new(
-        membership: Option<&Membership>,
-        reports: &BTreeMap<ShardIndex, Report>,
-        waiting: &[Waiting],
-    ) -> Self {
+    /// This membership and these answers.
+    pub(crate) fn new(membership: Option<&Membership>, answers: &Answers, waiting: &[Waiting]) -> Self {
         let mut workers: BTreeMap<u32, WorkerView> = BTreeMap::new();
         let members = membership.into_iter().flat_map(shardset_handoff::members);
         for shard in members.map(|member| member.get()) {
             workers.insert(shard, WorkerView { shard, ..WorkerView::default() });
         }
-        workers.extend(reports.values().map(|report| (report.shard.get(), WorkerView::of(report))));
+        workers.extend(answers.unable.iter().map(|(shard, why)| (shard.get(), WorkerView::unable(*shard, why))));
+        workers.extend(answers.reports.values().map(|report| (report.shard.get(), WorkerView::of(report))));
         Self {
             membership: membership.map(MembershipView::of),
-            waiting: waiting.iter().map(Waiting::to_string).collect(),
+            waiting: waiting.iter().map(|waiting| describe(waiting, answers)).collect(),
             workers: workers.into_values().collect(),
         }
     }
@@ -91,11 +91,26 @@ impl MembershipView {
     }
 }
 
+/// What is waited for; the worker's own word where it has said why.
+fn describe(waiting: &Waiting, answers: &Answers) -> String {
+    match waiting {
+        Waiting::Away(shard) if answers.unable.contains_key(shard) => {
+            format!("worker {shard} is there: {}", answers.unable[shard])
+        }
+        waiting => waiting.to_string(),
+    }
+}
+
 impl WorkerView {
+    fn unable(shard: ShardIndex, why: &str) -> Self {
+        Self { shard: shard.get(), unable: Some(why.to_owned()), ..Self::default() }
+    }
+
     fn of(report: &Report) -> Self {
         let known = report.membership.as_ref();
         Self {
             shard: report.shard.get(),
+            unable: None,
             answers: true,
             incarnation: report.incarnation.to_string(),
             epoch: known.map_or(0, |known| known.epoch().get()),

@@ -5,18 +5,20 @@
 //! of 2^-32. Points leave when their window is over or when there are too many (the oldest time first); `floor` is the newest
 //! time that left, and what is not above it can not be told from a duplicate any more.
 //!
-//! The first two stand in the stream itself. With `writers: One` the starts are kept as well, beside the points.
+//! The first two stand in the stream itself. More stand in a list in the order of their times, because almost every point is newer
+//! than all before and arrives after them: then the list's two ends say all, and its middle, a cache line for each four
+//! points, need not be read. With `writers: One` the starts are kept as well, beside the points.
 //!
 //! Seconds, because the window is minutes: a point stays for its window and up to one second more, never less.
 
 mod fingerprint;
+mod many;
 
 pub(crate) use self::fingerprint::fingerprint;
+use self::many::Many;
 
 /// Points kept without an allocation.
 const FEW: usize = 2;
-/// A full list grows by this many: most streams need few more, and a doubled list would stay half empty for life.
-const GROWTH: usize = 4;
 
 /// One counted point.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -56,7 +58,7 @@ pub(crate) struct Memory {
 #[derive(Clone, Debug)]
 enum Recent {
     Few { len: u8, points: [Counted; FEW] },
-    Many(Vec<Counted>),
+    Many(Many),
     Spans(Box<Spans>),
 }
 
@@ -93,15 +95,23 @@ impl Memory {
 
     /// The newest time counted.
     pub(crate) fn newest(&self) -> u64 {
-        self.recent.points().iter().map(|point| point.time).fold(self.floor, u64::max)
+        match &self.recent {
+            Recent::Many(many) => many.newest().max(self.floor),
+            Recent::Few { .. } | Recent::Spans(_) => {
+                self.recent.points().iter().map(|point| point.time).fold(self.floor, u64::max)
+            }
+        }
     }
 
     /// Whether a point is known, or may be. Changes nothing.
     #[inline]
     pub(crate) fn recall(&self, time: u64, fingerprint: u32, now: u32, window: u32) -> Recall {
-        let (mut floor, mut newest) = (self.floor, self.floor);
+        let newest = self.newest();
+        if time > newest {
+            return Recall::New { late: false };
+        }
+        let mut floor = self.floor;
         for point in self.recent.points() {
-            newest = newest.max(point.time);
             if is_over(point, now, window) {
                 floor = floor.max(point.time);
             } else if point.time == time && point.fingerprint == fingerprint {
@@ -131,6 +141,10 @@ impl Memory {
 
     /// Lets go of the points whose window is over.
     pub(crate) fn let_go(&mut self, now: u32, window: u32) {
+        if let Recent::Many(many) = &mut self.recent {
+            self.floor = many.let_go(now, window).max(self.floor);
+            return self.recent.tighten();
+        }
         let mut at = 0;
         while let Some(point) = self.recent.points().get(at) {
             if is_over(point, now, window) {
@@ -140,11 +154,14 @@ impl Memory {
                 at += 1;
             }
         }
-        self.recent.tighten();
     }
 
     /// Lets go of all points of the oldest time: at or below the floor they are refused whether they are known or not.
     fn let_oldest_go(&mut self) {
+        if let Recent::Many(many) = &mut self.recent {
+            self.floor = many.let_oldest_go().max(self.floor);
+            return self.recent.tighten();
+        }
         let oldest = self.recent.points().iter().map(|point| point.time).min().unwrap_or(0);
         self.floor = self.floor.max(oldest);
         while let Some(at) = self.recent.points().iter().position(|point| point.time == oldest) {
@@ -165,15 +182,14 @@ impl Memory {
         sorted
     }
 
-    /// Reads a word of each cache line of a list that stands elsewhere.
+    /// Reads a word of each cache line that the next point is likely to need of a list which stands elsewhere.
     #[inline]
     pub(crate) fn touch(&self) -> u32 {
         const LINE: usize = 64 / size_of::<Counted>();
         match &self.recent {
             Recent::Few { .. } => 0,
-            Recent::Many(_) | Recent::Spans(_) => {
-                self.recent.points().iter().step_by(LINE).fold(0, |word, point| word ^ point.arrival)
-            }
+            Recent::Many(many) => many.touch(),
+            Recent::Spans(spans) => spans.points.iter().step_by(LINE).fold(0, |word, point| word ^ point.arrival),
         }
     }
 
@@ -181,7 +197,7 @@ impl Memory {
     pub(crate) fn heap(&self) -> usize {
         match &self.recent {
             Recent::Few { .. } => 0,
-            Recent::Many(points) => points.capacity() * size_of::<Counted>(),
+            Recent::Many(many) => many.heap(),
             Recent::Spans(spans) => size_of::<Spans>() + spans.points.capacity() * (size_of::<Counted>() + 8),
         }
     }
@@ -192,7 +208,7 @@ impl Recent {
     fn points(&self) -> &[Counted] {
         match self {
             Self::Few { len, points } => &points[..usize::from(*len)],
-            Self::Many(points) => points,
+            Self::Many(many) => many.points(),
             Self::Spans(spans) => &spans.points,
         }
     }
@@ -207,17 +223,11 @@ impl Recent {
                 *len += 1;
             }
             Self::Few { points, .. } => {
-                let mut many = Vec::with_capacity(FEW + GROWTH);
-                many.extend_from_slice(points);
+                let mut many = Many::of(points);
                 many.push(point);
                 *self = Self::Many(many);
             }
-            Self::Many(points) => {
-                if points.len() == points.capacity() {
-                    points.reserve_exact(GROWTH);
-                }
-                points.push(point);
-            }
+            Self::Many(many) => many.push(point),
             Self::Spans(spans) => spans.push(point, start),
         }
     }
@@ -235,13 +245,14 @@ impl Recent {
         }
     }
 
+    /// Of a list without an order.
     fn swap_remove(&mut self, at: usize) {
         match self {
             Self::Few { len, points } => {
                 *len -= 1;
                 points.swap(at, usize::from(*len));
             }
-            Self::Many(points) => drop(points.swap_remove(at)),
+            Self::Many(_) => unreachable!("it lets go by itself"),
             Self::Spans(spans) => {
                 spans.points.swap_remove(at);
                 spans.starts.swap_remove(at);
@@ -251,9 +262,10 @@ impl Recent {
 
     /// Gives the list back when one point or none is left of it; not at two, or a slow stream would allocate at every point.
     fn tighten(&mut self) {
-        if let Self::Many(list) = self
-            && list.len() < FEW
+        if let Self::Many(many) = self
+            && many.points().len() < FEW
         {
+            let list = many.points();
             let mut points = [Counted::default(); FEW];
             points[..list.len()].copy_from_slice(list);
             *self = Self::Few { len: list.len() as u8, points };

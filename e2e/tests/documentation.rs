@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, ensure};
-use shardset_e2e::documentation::{check, flags, metrics, sources};
+use shardset_e2e::documentation::{check, check_whole, flags, metrics, sources};
 use shardset_e2e::otlp::{self, Delta};
 use shardset_e2e::shardset::{PATIENCE, Shardset, output};
 use shardset_e2e::{ports, wait};
@@ -48,6 +48,13 @@ fn the_page_of_settings_names_every_key_of_a_destination() -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+#[test]
+fn the_manifest_of_the_resource_is_made_from_the_types() -> anyhow::Result<()> {
+    let (status, manifest) = output(&["crd"])?;
+    ensure!(status.success(), "{manifest}");
+    check_whole("crds/metricsshardsets.yaml", &manifest)
 }
 
 #[tokio::test]

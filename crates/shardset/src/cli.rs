@@ -30,6 +30,8 @@ enum Verb {
     Scale(Box<scale::ScaleArgs>),
     /// Show shards, streams, epoch, phase and progress.
     Status(Box<status::StatusArgs>),
+    /// Print the CustomResourceDefinition of MetricsShardSet, for `kubectl apply --server-side -f -`.
+    Crd,
     /// Send the metrics of a made-up fleet, and check that what was accepted is what the backend shows.
     Load(Box<load::LoadArgs>),
 }
@@ -60,12 +62,19 @@ pub(crate) fn run() -> ExitCode {
         Verb::Gateway(args) => serve(*args, gateway::run),
         Verb::Scale(args) => start_logs(&args.logs).and_then(|()| on_runtime(scale::run(*args))),
         Verb::Status(args) => on_runtime(status::run(*args)),
+        Verb::Crd => crd(),
         Verb::Load(args) => on_runtime(load::run(*args)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
     }
+}
+
+#[expect(clippy::print_stdout, reason = "it is what was asked for")]
+fn crd() -> anyhow::Result<()> {
+    print!("{}", shardset_crds::manifest());
+    Ok(())
 }
 
 /// Runs a verb whose settings may stand in a file, with logs.

@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "shardset-worker",
         &["accumulate", "handoff", "journal", "model", "otlp", "placement", "process", "remote-write", "wire"],
     ),
+    ("shardset-crds", &[]),
     ("shardset-coordinator", &["handoff", "membership", "model", "wire"]),
     ("shardset-sim", &["accumulate", "handoff", "journal", "model", "placement"]),
     ("shardset-load", &["model", "wire"]),
@@ -41,6 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "accumulate",
             "coordinator",
+            "crds",
             "gateway",
             "handoff",
             "journal",

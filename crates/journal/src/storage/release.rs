@@ -15,21 +15,25 @@ const STEP_BYTES: u64 = 4 << 20;
 /// After each step: 400 MiB are given back in a second, more than a log grows by.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Files that wait, at most: 4 GiB of segments, some times a whole log; each is an open file of the process.
+const WAITING_MAX: usize = 64;
+
 /// A thread that begins with the first file, and ends after the last when this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Release(OnceLock<Option<mpsc::Sender<File>>>);
+pub(super) struct Release(OnceLock<Option<mpsc::SyncSender<File>>>);
 
 impl Release {
-    /// Closes `file`, which has no name any more, once its blocks are given back. Here and now where there can be no thread.
+    /// Closes `file`, which has no name any more, once its blocks are given back. Here and now where the
+    /// thread can not.
     pub(super) fn give_back(&self, file: File) {
         if let Some(thread) = self.0.get_or_init(begin) {
-            let _closed_with_the_error = thread.send(file);
+            let _closed_with_the_error = thread.try_send(file);
         }
     }
 }
 
-fn begin() -> Option<mpsc::Sender<File>> {
-    let (sender, files) = mpsc::channel();
+fn begin() -> Option<mpsc::SyncSender<File>> {
+    let (sender, files) = mpsc::sync_channel(WAITING_MAX);
     let thread = thread::Builder::new().name("release".to_owned());
     let begun = thread.spawn(move || files.into_iter().for_each(|file| shorten(&file)));
     begun.ok().map(|_| sender)

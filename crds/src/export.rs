@@ -1,0 +1,160 @@
+//! Where the cumulative series go, and how often.
+//!
+//! Secrets are named and never written here; they are mounted into the workers' pods.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// Where the cumulative series go, and how often.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.remoteWrite) && size(self.remoteWrite) > 0) || has(self.prometheus)",
+        "export must have at least one destination: remoteWrite or prometheus"
+    ),
+    validation = (
+        "self.heartbeatSeconds >= self.intervalSeconds",
+        "heartbeatSeconds must be at least intervalSeconds"
+    )
+)]
+pub struct Export {
+    /// Backends that take Prometheus remote write 1.0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["url".into()]))]
+    #[schemars(length(max = 8))]
+    pub remote_write: Vec<RemoteWrite>,
+    /// Lets a Prometheus scrape the workers, at /metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<Prometheus>,
+    /// Seconds between samples of one series.
+    #[serde(default = "schema::interval")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub interval_seconds: i32,
+    /// After how many seconds a series that does not change is repeated.
+    #[serde(default = "schema::heartbeat")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub heartbeat_seconds: i32,
+    /// Attributes of the resource that become labels of its series.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::attribute_names")]
+    pub promote_resource_attributes: Vec<String>,
+    /// Labels that every series gets unless it has them already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 32))]
+    pub external_labels: Vec<ExternalLabel>,
+}
+
+/// A label of every series.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalLabel {
+    /// The label's name.
+    #[schemars(length(max = 128), regex(pattern = "^[a-zA-Z_][a-zA-Z0-9_]*$"))]
+    pub name: String,
+    /// Its value.
+    #[schemars(length(min = 1, max = 1024))]
+    pub value: String,
+}
+
+/// A backend that takes Prometheus remote write 1.0.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!(has(self.bearerToken) && has(self.basicAuth))",
+    "remoteWrite must have at most one of bearerToken and basicAuth"
+))]
+pub struct RemoteWrite {
+    /// Where to write, such as https://mimir.example/api/v1/push.
+    #[x_kube(validation = (
+        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
+        "url must be an http or https URL with a host"
+    ))]
+    #[schemars(length(min = 1, max = 2048))]
+    pub url: String,
+    /// After how many seconds a request is given up and sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 600))]
+    pub timeout_seconds: Option<i32>,
+    /// A key of a Secret whose value is sent as a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer_token: Option<SecretKey>,
+    /// A name and a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
+    /// Headers that are sent with every request, such as X-Scope-OrgID.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 32))]
+    pub headers: Vec<Header>,
+    /// Whom to trust, and who we are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RemoteWriteTls>,
+}
+
+/// A header.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// Its name.
+    #[schemars(length(max = 128), regex(pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"))]
+    pub name: String,
+    /// Its value; no secret, which this is no place for.
+    #[schemars(length(max = 4096))]
+    pub value: String,
+}
+
+/// A key of a Secret in the resource's namespace.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKey {
+    /// The Secret's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key in it.
+    #[schemars(length(max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+/// HTTP basic authentication.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BasicAuth {
+    /// The user's name.
+    #[schemars(length(min = 1, max = 256))]
+    pub username: String,
+    /// The key of a Secret whose value is the password.
+    pub password: SecretKey,
+}
+
+/// TLS towards a backend.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "has(self.certificate) == has(self.privateKey)",
+    "certificate and privateKey must be given together"
+))]
+pub struct RemoteWriteTls {
+    /// Certificates to trust beside the system's roots, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<SecretKey>,
+    /// Who we are: a certificate with its chain, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<SecretKey>,
+    /// The certificate's key, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<SecretKey>,
+}
+
+/// What a Prometheus scrapes.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Prometheus {
+    /// The port of each worker's pod.
+    #[serde(default = "schema::scrape_port")]
+    #[schemars(range(min = 1024, max = 65535))]
+    pub port: i32,
+}

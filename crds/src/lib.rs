@@ -1,0 +1,33 @@
+//! The resource `MetricsShardSet`, group `shardset.dev`, version `v1alpha1`, as Rust types, and the manifest made from them.
+//!
+//! Everything that a user may write is checked by the API server: limits, enums and defaults stand in the schema, what concerns
+//! several fields in CEL rules whose messages say what must hold. So there is no webhook, and what the operator reads is
+//! valid. `crds/metricsshardsets.yaml` is [`manifest`]; a test fails where they differ.
+//!
+//! Only what the workers and gateways of this version can do has a field. More comes by addition.
+//!
+//! Boundary: types and their schema, no client. Decides nothing about what is done for a resource.
+#![expect(unreachable_pub, reason = "the derive of schemas repeats each type inside of a function")]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod export;
+mod gateway;
+mod manifest;
+mod pod;
+mod resource;
+mod schema;
+mod status;
+mod workers;
+
+pub use export::{BasicAuth, Export, ExternalLabel, Header, Prometheus, RemoteWrite, RemoteWriteTls, SecretKey};
+pub use gateway::{Gateway, GatewayService, ServiceType};
+pub use manifest::manifest;
+pub use pod::{Pod, PullPolicy};
+pub use resource::{
+    MetricsShardSet, MetricsShardSetSpec, OnTimeout, Rebalance, RebalanceMode, Routing, RoutingKeyKind,
+};
+pub use status::{Condition, GatewayStatus, MetricsShardSetStatus, RebalanceState, RebalanceStatus};
+pub use workers::{Autoscaling, Durability, Ephemeral, Retain, Retention, Storage, Streams, Workers, Writers};
+
+/// The resource's group.
+pub const GROUP: &str = "shardset.dev";

@@ -2,11 +2,12 @@
 //!
 //! Everything that a user may write is checked by the API server: limits, enums and defaults stand in the schema, what concerns
 //! several fields in CEL rules whose messages say what must hold. So there is no webhook, and what the operator reads is
-//! valid. `crds/metricsshardsets.yaml` is [`manifest`]; a test fails where they differ.
+//! valid. `crds/metricsshardsets.yaml` is [`manifest()`]; a test fails where they differ.
 //!
 //! Only what the workers and gateways of this version can do has a field. More comes by addition.
 //!
 //! Boundary: types and their schema, no client. Decides nothing about what is done for a resource.
+#![allow(rustdoc::bare_urls, reason = "descriptions are read in kubectl explain, where a link is as it is written")]
 #![expect(unreachable_pub, reason = "the derive of schemas repeats each type inside of a function")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

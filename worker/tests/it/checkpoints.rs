@@ -14,6 +14,7 @@ const MILLIS: u64 = 1_000_000;
 /// 1 MiB of state.
 const STREAMS: u64 = 100;
 const DISK_BYTES: &str = "shardset_worker_journal_disk_bytes{shard=\"0\"}";
+const COMMITTED: &str = "shardset_worker_journal_committed_bytes_total{shard=\"0\"}";
 const CHECKPOINTS: &str = "shardset_worker_journal_checkpoints_total{shard=\"0\"}";
 const UNWRITABLE: &str = "shardset_worker_journal_unwritable{shard=\"0\"}";
 /// No test needs as many.
@@ -78,15 +79,14 @@ async fn the_log_is_shortened_again_and_again_and_a_crash_finds_every_total() {
     let worker = launch(&disk).run().await;
     let (sender, mut rounds) = (worker.sender().await, Rounds::new());
     let mut longest = 0;
-    while worker.metric(CHECKPOINTS) < 3 {
+    // Far more than stays.
+    while worker.metric(CHECKPOINTS) < 3 || worker.metric(COMMITTED) < 8 * DUE {
         rounds.send(&sender).await;
         longest = longest.max(used(&disk));
     }
-    let committed = worker.metric("shardset_worker_journal_committed_bytes_total{shard=\"0\"}");
-    assert!(committed > 3 * DUE, "{committed} bytes were committed");
-    // What is due, a checkpoint beside it, and what comes within the sweep that notices and while it is written.
-    assert!(longest < 2 * DUE, "{longest} bytes at the longest");
-    assert!(worker.metric(DISK_BYTES) < 2 * DUE);
+    // What is due, a checkpoint beside it, and what a quick machine sends within the sweep that notices and while it is written.
+    assert!(longest < 5 * DUE, "{longest} bytes at the longest");
+    assert!(worker.metric(DISK_BYTES) < 5 * DUE);
     disk.crash();
     worker.kill().await;
     rounds.are_counted(&disk).await;
@@ -121,9 +121,12 @@ async fn sends_until_dead(worker: &Harness, disk: &MemoryDisk, rounds: &mut Roun
 async fn a_crash_at_any_moment_of_a_checkpoint_loses_nothing() {
     let (base, before) = nearly_due().await;
     let mut checkpoints = 0;
-    // A checkpoint of this state is begun and ended within some 40 operations, among the commits of requests.
-    for (operation, moment) in
-        (4..60).step_by(7).zip([Moment::Before, Moment::During, Moment::After].into_iter().cycle())
+    // A checkpoint of this state is begun and ended within some 40 operations, among the commits of requests. On a quick machine
+    // hundreds go by before a sweep begins it.
+    for (operation, moment) in (4..60)
+        .step_by(7)
+        .chain([120, 200, 300, 500])
+        .zip([Moment::Before, Moment::During, Moment::After].into_iter().cycle())
     {
         let (disk, mut rounds) = (base.fork(), before);
         let worker = launch(&disk).untold().run().await;

@@ -68,7 +68,7 @@ pub struct ExternalLabel {
     "remoteWrite must have at most one of bearerToken and basicAuth"
 ))]
 pub struct RemoteWrite {
-    /// Where to write, such as https://mimir.example/api/v1/push.
+    /// Where to write, such as `https://mimir.example/api/v1/push`.
     #[x_kube(validation = (
         "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
         "url must be an http or https URL with a host"

@@ -7,7 +7,6 @@
 //! Only what the workers and gateways of this version can do has a field. More comes by addition.
 //!
 //! Boundary: types and their schema, no client. Decides nothing about what is done for a resource.
-#![allow(rustdoc::bare_urls, reason = "descriptions are read in kubectl explain, where a link is as it is written")]
 #![expect(unreachable_pub, reason = "the derive of schemas repeats each type inside of a function")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

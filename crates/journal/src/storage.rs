@@ -4,8 +4,8 @@
 //! crashes can be tested only on a disk that loses, tears and refuses at will ([`faulty::MemoryDisk`]), and the cluster's
 //! simulator needs such a disk too. [`Disk`] is the real one.
 //!
-//! Files are only ever appended to by the one who created them, so there is no seeking, no overwriting and no truncation.
-//! Nothing is durable before it is synced: bytes and length of a file by `sync_data`, names by `sync_directory`.
+//! Files are only ever appended to by the one who created them, so there is no seeking, no overwriting, and no truncation
+//! of what has a name. Nothing is durable before it is synced: bytes and length of a file by `sync_data`, names by `sync_directory`.
 
 pub mod faulty;
 

@@ -10,7 +10,6 @@ const GROWTH: usize = 4;
 /// A list is packed when an eighth of it is free at the front, or moving it would cost as much as looking at it.
 const FREE: usize = 8;
 
-/// Never empty between calls of `push`, unless everything was let go.
 #[derive(Clone, Debug)]
 pub(super) struct Many {
     /// What stands before `front` was let go.

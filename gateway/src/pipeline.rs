@@ -73,7 +73,19 @@ pub struct Gateway {
     addresses: Addresses,
     stop: CancellationToken,
     serving: TaskTracker,
+    routing: Routing,
     _ready: Condition,
+}
+
+/// What a gateway routes by, at any time. Clones look at the same.
+#[derive(Clone, Debug)]
+pub struct Routing(Current);
+
+impl Routing {
+    /// The membership; none before the first.
+    pub fn membership(&self) -> Option<Arc<Membership>> {
+        self.0.borrow().as_ref().map(|lanes| Arc::clone(lanes.membership()))
+    }
 }
 
 impl Gateway {
@@ -91,6 +103,7 @@ impl Gateway {
         let Setup { receive, deliver, membership } = setup;
         let deliver = Deliver::new(deliver, &metrics.deliver, tasks);
         let (pipeline, follow) = Pipeline::new(membership, deliver, metrics, readiness.condition("membership"));
+        let routing = Routing(pipeline.shared.current.clone());
         let receiver = Receiver::bind(receive, pipeline, metrics.receive.clone()).await?;
         tasks.spawn("gateway-membership", follow.run());
         let (addresses, stop, serving) = (receiver.addresses(), CancellationToken::new(), TaskTracker::new());
@@ -104,12 +117,17 @@ impl Gateway {
         );
         let ready = readiness.condition("gateway");
         ready.set(true);
-        Ok(Self { addresses, stop, serving, _ready: ready })
+        Ok(Self { addresses, stop, serving, routing, _ready: ready })
     }
 
     /// Where it takes requests.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What it routes by.
+    pub fn routing(&self) -> Routing {
+        self.routing.clone()
     }
 
     /// Takes no more requests, and waits until those under way are answered.

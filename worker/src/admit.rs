@@ -10,6 +10,7 @@
 //! | a message above the limit | `RESOURCE_EXHAUSTED`, final |
 //! | malformed bytes, half a membership | `INVALID_ARGUMENT` |
 //! | a membership older than the worker's, or no membership | `FAILED_PRECONDITION`; with the worker's membership as metadata |
+//! | a request for another worker, which had this one's address before | `UNAVAILABLE` with RetryInfo |
 //! | an empty disk, a journal that can not be written, too many points that wait for their streams | `UNAVAILABLE` with RetryInfo |
 //! | another membership with the same epoch, or points of another shard's streams | `INTERNAL`: a bug of ours or two sets mixed up, never a matter of waiting |
 //!
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardset_handoff::Fenced;
-use shardset_model::Membership;
+use shardset_model::{Membership, ShardIndex};
 use shardset_otlp::Malformed;
 use shardset_otlp::read::{Scratch, check};
 use shardset_process::budget::{Budget, Reservation};
@@ -62,6 +63,8 @@ pub(crate) struct Admitted {
 enum NotTaken {
     #[error(transparent)]
     Membership(#[from] BadMembership),
+    #[error("this is worker {is}, and the request is for worker {to}: the address was another worker's before")]
+    Misaddressed { is: ShardIndex, to: u32 },
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("over the budget")]
@@ -74,6 +77,7 @@ enum NotTaken {
 
 /// The server of the hop, for tonic's router.
 pub(crate) fn service(
+    shard: ShardIndex,
     mailbox: Mailbox,
     message_bytes_max: usize,
     inflight_bytes_max: usize,
@@ -81,7 +85,7 @@ pub(crate) fn service(
 ) -> Weighed<MetricsServer<Admit>> {
     let budget = Budget::shown_by(metrics.inflight.clone(), inflight_bytes_max as u64);
     let refused = metrics.requests(OVER_BUDGET);
-    let server = MetricsServer::new(Admit { mailbox, metrics }, message_bytes_max)
+    let server = MetricsServer::new(Admit { shard, mailbox, metrics }, message_bytes_max)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
     Weighed::new(server, budget, refused)
@@ -90,6 +94,7 @@ pub(crate) fn service(
 /// Takes the requests of one shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Admit {
+    shard: ShardIndex,
     mailbox: Mailbox,
     metrics: ShardMetrics,
 }
@@ -112,6 +117,9 @@ impl Export for Admit {
 impl Admit {
     async fn take(&self, request: Request<Bytes>) -> Result<Answered, NotTaken> {
         let theirs = membership::read(request.metadata())?;
+        if let Some(to) = membership::read_to(request.metadata())?.filter(|to| *to != self.shard.get()) {
+            return Err(NotTaken::Misaddressed { is: self.shard, to });
+        }
         let weighed = request.extensions().get::<Reservation>().expect("the server is wrapped in Weighed");
         let reservation = weighed.clone();
         let bytes = request.into_inner();
@@ -131,6 +139,7 @@ impl NotTaken {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Membership(_) => "bad_membership",
+            Self::Misaddressed { .. } => "misaddressed",
             Self::Malformed(_) => "malformed",
             Self::OverBudget(_) => OVER_BUDGET,
             Self::Unserved(Unserved::Fenced(fenced)) => match **fenced {
@@ -152,7 +161,7 @@ impl NotTaken {
             Self::Membership(_) | Self::Malformed(_) => Status::invalid_argument(message),
             Self::OverBudget(status) => status,
             Self::Unserved(unserved) => unserved_status(unserved),
-            Self::Stopping => unavailable(message, RETRY_AFTER),
+            Self::Misaddressed { .. } | Self::Stopping => unavailable(message, RETRY_AFTER),
         }
     }
 }

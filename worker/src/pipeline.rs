@@ -239,7 +239,7 @@ impl Worker {
 
     fn serve(&self, listener: TcpListener, settings: &Settings, metrics: ShardMetrics, tasks: &Tasks) {
         let (requests_max, inflight_max) = (settings.message_bytes_max, settings.inflight_bytes_max);
-        let service = admit::service(self.mailbox.clone(), requests_max, inflight_max, metrics);
+        let service = admit::service(self.shard, self.mailbox.clone(), requests_max, inflight_max, metrics);
         let control = ControlServer::new(self.handle());
         let handoff = HandoffServer::new(self.handle());
         let server = Server::builder()

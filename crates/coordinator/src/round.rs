@@ -20,6 +20,8 @@ pub struct Coordinator<C> {
     told: BTreeMap<ShardIndex, (Adopt, BTreeMap<ShardIndex, Address>)>,
     /// From which ordinal on workers were stopped last, so that it is asked for once.
     stopped: Option<ShardCount>,
+    /// Who began anew in this round.
+    began_anew: Vec<ShardIndex>,
 }
 
 /// What a round has seen and done.
@@ -31,6 +33,8 @@ pub struct Round {
     pub answers: Answers,
     /// What must happen before the wish comes true.
     pub waiting: Vec<Waiting>,
+    /// Workers that came back with an empty disk and were told the membership now: streams that they alone had begin anew.
+    pub began_anew: Vec<ShardIndex>,
     /// Whether something was done, so that there is something new to see.
     pub acted: bool,
 }
@@ -52,6 +56,7 @@ impl<C: Cluster> Coordinator<C> {
             given_up: BTreeSet::new(),
             told: BTreeMap::new(),
             stopped: None,
+            began_anew: Vec::new(),
         }
     }
 
@@ -96,7 +101,8 @@ impl<C: Cluster> Coordinator<C> {
                 step => acted |= self.act(step, record.as_ref(), reports).await?,
             }
         }
-        Ok(Round { published, answers, waiting, acted })
+        let began_anew = std::mem::take(&mut self.began_anew);
+        Ok(Round { published, answers, waiting, began_anew, acted })
     }
 
     /// Does a step; whether that changed anything.
@@ -133,11 +139,16 @@ impl<C: Cluster> Coordinator<C> {
         if remembers && self.told.get(&shard) == Some(&said) {
             return false;
         }
-        if report.is_some_and(|report| report.membership.is_none()) && self.was_member(shard, &said.0.membership) {
-            tracing::warn!(%shard, incarnation = %said.0.incarnation, "a worker is back with an empty disk: streams that it alone had begin anew");
-        }
+        let begins_anew =
+            report.is_some_and(|report| report.membership.is_none()) && self.was_member(shard, &said.0.membership);
         match self.workers.tell(shard, said.0.clone()).await {
-            Ok(_) => drop(self.told.insert(shard, said)),
+            Ok(_) => {
+                if begins_anew {
+                    tracing::warn!(%shard, incarnation = %said.0.incarnation, "a worker is back with an empty disk: streams that it alone had begin anew");
+                    self.began_anew.push(shard);
+                }
+                self.told.insert(shard, said);
+            }
             Err(status) => {
                 tracing::debug!(%shard, error = %status, "a worker does not take the membership now");
                 return false;

@@ -4,17 +4,27 @@
 //! epoch there is one answer to "who owns this stream"; two that differ are a bug or two sets mixed up, and neither may
 //! replace the other. Places are no part of that: a worker that restarts elsewhere keeps its shard.
 
+use std::error::Error;
+
 use shardset_model::{Epoch, Membership, Phase};
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 use crate::{ReadError, Record};
 
 /// Why what was published is not taken. What was held before stays.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 pub enum Refused {
     /// There is none, or it can not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Where it comes from, which is no file, there is none, or it can not be read.
+    #[error("it can not be read")]
+    Elsewhere {
+        /// The value of the label `reason` in metrics.
+        reason: &'static str,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// A restored backup, or a message that came late.
     #[error("it is at {new}, and {held} is held: epochs never go back")]
     OlderEpoch {
@@ -38,6 +48,7 @@ impl Refused {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Read(error) => error.reason(),
+            Self::Elsewhere { reason, .. } => reason,
             Self::OlderEpoch { .. } => "older_epoch",
             Self::OlderPhase(_) => "older_phase",
             Self::Contradiction(_) => "contradiction",

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use shardset_process::logging;
 
 use crate::args::{Configured, configured};
-use crate::{gateway, load, local, scale, status, worker};
+use crate::{gateway, load, local, operator, scale, status, worker};
 
 /// Counters that arrive as OTLP deltas become right cumulative series in Prometheus.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Verb {
     Worker(Box<worker::WorkerArgs>),
     /// Run one gateway in a process of its own.
     Gateway(Box<gateway::GatewayArgs>),
+    /// Look after the MetricsShardSets of a cluster.
+    Operator(Box<operator::OperatorArgs>),
     /// Change the number of shards while points come in.
     Scale(Box<scale::ScaleArgs>),
     /// Show shards, streams, epoch, phase and progress.
@@ -60,6 +62,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Local(args) => serve(*args, local::run),
         Verb::Worker(args) => serve(*args, worker::run),
         Verb::Gateway(args) => serve(*args, gateway::run),
+        Verb::Operator(args) => serve(*args, operator::run),
         Verb::Scale(args) => start_logs(&args.logs).and_then(|()| on_runtime(scale::run(*args))),
         Verb::Status(args) => on_runtime(status::run(*args)),
         Verb::Crd => crd(),

@@ -1,16 +1,20 @@
-//! `shardset gateway`: a gateway in a process of its own, which follows a membership file.
+//! `shardset gateway`: a gateway in a process of its own, which follows a membership file, or a set in its cluster.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use axum::routing::get;
+use axum::{Json, Router};
 use clap::Args;
 use prometheus_client::registry::Registry;
-use shardset_gateway::pipeline::{Gateway, Metrics, Setup};
-use shardset_membership::watch;
+use shardset_gateway::pipeline::{Gateway, Metrics, Routing, Setup};
+use shardset_membership::{Published, Refusals, watch};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
+use shardset_slice::Source;
 
 use crate::args::{Configured, ProcessArgs, ReceiveArgs};
+use crate::status::MembershipView;
 
 /// Run one gateway.
 ///
@@ -21,9 +25,8 @@ pub(crate) struct GatewayArgs {
     #[command(flatten)]
     receive: ReceiveArgs,
 
-    /// The membership file; see `shardset scale`. It is watched.
-    #[arg(long, value_name = "FILE")]
-    membership: PathBuf,
+    #[command(flatten)]
+    membership: MembershipArgs,
 
     /// Where /metrics, /healthz and /readyz of this process are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9465")]
@@ -33,10 +36,53 @@ pub(crate) struct GatewayArgs {
     pub(crate) process: ProcessArgs,
 }
 
+/// Where the membership is published.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = true)]
+struct MembershipArgs {
+    /// The membership file; see `shardset scale`. It is watched.
+    #[arg(long, value_name = "FILE", conflicts_with = "shard_set")]
+    membership: Option<PathBuf>,
+
+    /// The MetricsShardSet whose membership is followed, in the cluster that this gateway runs in or that KUBECONFIG names.
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    shard_set: Option<String>,
+
+    /// The namespace of the MetricsShardSet.
+    #[arg(long, value_name = "NAMESPACE", env = "SHARDSET_NAMESPACE")]
+    namespace: Option<String>,
+
+    /// Where the last membership is kept, with --shard-set, for a restart while the API server is away.
+    #[arg(long, value_name = "FILE", requires = "shard_set")]
+    membership_snapshot: Option<PathBuf>,
+}
+
+impl MembershipArgs {
+    async fn follow(self, refusals: &Refusals, tasks: &Tasks) -> anyhow::Result<Published> {
+        match (self.membership, self.shard_set, self.namespace) {
+            (Some(path), ..) => Ok(watch(&path, refusals, tasks)),
+            (None, Some(set), Some(namespace)) => {
+                let source = Source { namespace, set, snapshot: self.membership_snapshot };
+                Ok(shardset_slice::watch(shardset_slice::client().await?, source, refusals, tasks))
+            }
+            _ => anyhow::bail!("give --membership, or --shard-set and --namespace"),
+        }
+    }
+}
+
 impl Configured for GatewayArgs {
     fn process(&self) -> &ProcessArgs {
         &self.process
     }
+}
+
+/// What this gateway routes by: `/status` of the admin server, where the operator looks whether all have taken a membership.
+fn status(routing: Routing) -> Router {
+    let view = move || {
+        let membership = routing.membership().as_deref().map(MembershipView::of);
+        std::future::ready(Json(membership.unwrap_or_default()))
+    };
+    Router::new().route("/status", get(view))
 }
 
 /// Runs until a signal or a failure.
@@ -46,10 +92,11 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (street, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
-    let membership = watch(&args.membership, metrics.membership_refusals(), &street);
+    let membership = args.membership.follow(metrics.membership_refusals(), &street).await?;
     let setup = Setup { receive: args.receive.settings(), deliver: Default::default(), membership };
     let gateway = Gateway::start(setup, &metrics, &street, &readiness).await?;
-    side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));
+    let router = Admin::new(registry, readiness).router().merge(status(gateway.routing()));
+    side.spawn("admin", admin::serve(router, admin_listener, side.stop()));
     let addresses = gateway.addresses();
     tracing::info!(grpc = %addresses.grpc, http = %addresses.http, "gateway takes requests");
 

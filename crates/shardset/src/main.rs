@@ -11,6 +11,7 @@ mod gateway;
 mod load;
 mod local;
 mod memory;
+mod operator;
 mod scale;
 mod state;
 mod status;

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use shardset_coordinator::{Cluster, FileCluster, Workers};
 
-pub(crate) use self::view::View;
+pub(crate) use self::view::{MembershipView, View};
 use crate::admin_client;
 
 /// Show shards, streams, epoch, phase and progress.

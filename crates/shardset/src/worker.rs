@@ -22,7 +22,7 @@ use crate::state;
 #[command(args_override_self = true)]
 pub(crate) struct WorkerArgs {
     /// Which shard it serves: its ordinal, from 0.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..1000))]
+    #[arg(long, value_name = "N", env = "SHARDSET_SHARD", value_parser = clap::value_parser!(u32).range(0..1000))]
     shard: u32,
 
     /// Where gateways and other workers reach it.

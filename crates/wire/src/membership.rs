@@ -8,10 +8,11 @@
 //! | `shardset-phase` | `Stable` or `Moving` |
 //! | `shardset-routing` | what decides a stream's shard, as in a flag; not sent where it is `streamID` |
 //! | `shardset-previous-routing` | what decided it before; likewise |
+//! | `shardset-to` | the shard that the request is for, decimal: its worker's address may be another worker's by now |
 //!
 //! A request without `shardset-epoch` comes from somebody who knows of no membership (a stock collector, an SDK).
 
-use shardset_model::{InvalidMembership, InvalidRoutingKey, Membership, Phase, RoutingKey};
+use shardset_model::{InvalidMembership, InvalidRoutingKey, Membership, Phase, RoutingKey, ShardIndex};
 use thiserror::Error;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
@@ -21,6 +22,7 @@ const PREVIOUS: &str = "shardset-previous";
 const PHASE: &str = "shardset-phase";
 const ROUTING: &str = "shardset-routing";
 const PREVIOUS_ROUTING: &str = "shardset-previous-routing";
+const TO: &str = "shardset-to";
 
 /// Why metadata names no membership although it names an epoch.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -77,6 +79,20 @@ pub fn read(metadata: &MetadataMap) -> Result<Option<Membership>, BadMembership>
     Ok(Some(membership.routed_by(routing(metadata, ROUTING)?, routing(metadata, PREVIOUS_ROUTING)?)))
 }
 
+/// Writes for which shard a request is.
+pub fn write_to(shard: ShardIndex, metadata: &mut MetadataMap) {
+    metadata.insert(TO, MetadataValue::<Ascii>::from(shard.get()));
+}
+
+/// Reads for which shard a request is; `None` where it does not say.
+///
+/// # Errors
+///
+/// It is no number.
+pub fn read_to(metadata: &MetadataMap) -> Result<Option<u32>, BadMembership> {
+    if metadata.contains_key(TO) { number(metadata, TO).map(Some) } else { Ok(None) }
+}
+
 fn routing(metadata: &MetadataMap, name: &'static str) -> Result<RoutingKey, BadMembership> {
     match text(metadata, name) {
         Some(key) => Ok(key.parse()?),
@@ -106,7 +122,7 @@ mod tests {
     use shardset_model::{Membership, Phase, RoutingKey};
     use tonic::metadata::MetadataMap;
 
-    use super::{BadMembership, EPOCH, PHASE, read, write};
+    use super::{BadMembership, EPOCH, PHASE, TO, read, read_to, write, write_to};
 
     fn moving() -> Membership {
         Membership::new(42, 5, 3, Phase::Moving).expect("a valid membership")
@@ -120,6 +136,16 @@ mod tests {
         let by_resource = moving().routed_by(RoutingKey::Resource, "attributes:a%2Cb,ü".parse().expect("a key"));
         write(&by_resource, &mut metadata);
         assert_eq!(read(&metadata), Ok(Some(by_resource)));
+    }
+
+    #[test]
+    fn a_request_says_for_which_shard_it_is() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(read_to(&metadata), Ok(None));
+        write_to(moving().shards().shard(4).expect("there are five"), &mut metadata);
+        assert_eq!(read_to(&metadata), Ok(Some(4)));
+        metadata.insert(TO, "four".parse().expect("ascii"));
+        assert_eq!(read_to(&metadata), Err(BadMembership::Key { key: TO, expected: "a decimal number" }));
     }
 
     #[test]

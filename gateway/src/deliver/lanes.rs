@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use shardset_membership::Address;
-use shardset_model::{Epoch, Membership};
+use shardset_model::{Epoch, Membership, ShardIndex};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -46,18 +46,19 @@ impl Deliver {
             let lane = before?.lanes.get(position)?;
             (lane.address == *address).then(|| Arc::clone(lane))
         };
-        let lane = |(position, (_, address)): (usize, (_, &Address))| {
-            known(position, address).unwrap_or_else(|| Arc::new(self.lane(position, address, routes.epoch())))
+        let lane = |(shard, address): (ShardIndex, &Address)| {
+            let known = known(shard.position(), address);
+            known.unwrap_or_else(|| Arc::new(self.lane(shard, address, routes.epoch())))
         };
-        let lanes = routes.workers().enumerate().map(lane).collect();
+        let lanes = routes.workers().map(lane).collect();
         Lanes { membership: Arc::clone(routes.membership()), lanes }
     }
 
-    fn lane(&self, shard: usize, address: &Address, epoch: Epoch) -> Lane {
+    fn lane(&self, shard: ShardIndex, address: &Address, epoch: Epoch) -> Lane {
         let (queue, parts) = mpsc::channel(QUEUED_PARTS);
         let (serves, served) = watch::channel(Some(epoch));
-        let metrics: ShardMetrics = self.metrics.of_shard(shard);
-        let merger = Merger::new(parts, Link::new(address), served, self.settings.clone(), metrics);
+        let metrics: ShardMetrics = self.metrics.of_shard(shard.position());
+        let merger = Merger::new(parts, Link::new(shard, address), served, self.settings.clone(), metrics);
         self.tasks.spawn(format!("deliver-{shard}"), merger.run());
         Lane { address: address.clone(), queue, serves }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardset_membership::Address;
-use shardset_model::Membership;
+use shardset_model::{Membership, ShardIndex};
 use shardset_wire::{ExportAnswer, MetricsClient, membership};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
@@ -22,10 +22,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     client: MetricsClient<Channel>,
+    shard: ShardIndex,
 }
 
 impl Link {
-    pub(super) fn new(address: &Address) -> Self {
+    pub(super) fn new(shard: ShardIndex, address: &Address) -> Self {
         let uri: Uri = format!("http://{address}").parse().expect("a host and a port are the authority of a URI");
         let channel = Endpoint::from(uri)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -36,7 +37,7 @@ impl Link {
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .connect_lazy();
-        Self { client: MetricsClient::new(channel) }
+        Self { client: MetricsClient::new(channel), shard }
     }
 
     /// One attempt to send what was split under `membership`.
@@ -47,6 +48,7 @@ impl Link {
     pub(super) async fn export(&self, bytes: Bytes, membership: &Membership) -> Result<ExportAnswer, Status> {
         let mut request = Request::new(bytes);
         membership::write(membership, request.metadata_mut());
+        membership::write_to(self.shard, request.metadata_mut());
         let answer = self.client.clone().export(request).await?.into_inner();
         ExportAnswer::decode(answer)
             .map_err(|error| Status::internal(format!("the worker's answer is broken: {error}")))

@@ -65,6 +65,18 @@ async fn a_stale_sender_learns_the_membership_and_a_stock_client_learns_where_to
 }
 
 #[tokio::test]
+async fn a_request_for_another_worker_is_sent_back_uncounted() {
+    let worker = at_epoch_5().await;
+    for (to, expected) in [(1, Some(Code::Unavailable)), (0, None)] {
+        let sender = Sender::connect(worker.worker.address(), Some(three_shards(5))).await;
+        let answer = sender.send_to(shard(to), body()).await;
+        assert_eq!(answer.as_ref().err().map(|status| status.code()), expected, "to {to}: {answer:?}");
+    }
+    assert_eq!(worker.metric("shardset_worker_points_received_total{shard=\"0\"}"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn points_of_another_shards_streams_are_refused_as_a_bug_and_not_counted() {
     let worker = at_epoch_5().await;
     let refused = worker.sender().await.send(vec![of_shard(1)]).await.unwrap_err();

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
-use shardset_model::Membership;
+use shardset_model::{Membership, ShardIndex};
 use shardset_wire::{ExportAnswer, MetricsClient, membership};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -39,7 +39,17 @@ impl Sender {
 
     /// Sends bytes and gives the answer.
     pub(crate) async fn send_bytes(&self, bytes: Bytes) -> Result<ExportAnswer, Status> {
+        self.send_request(Request::new(bytes)).await
+    }
+
+    /// Sends bytes that are meant for the worker of this shard.
+    pub(crate) async fn send_to(&self, shard: ShardIndex, bytes: Bytes) -> Result<ExportAnswer, Status> {
         let mut request = Request::new(bytes);
+        membership::write_to(shard, request.metadata_mut());
+        self.send_request(request).await
+    }
+
+    async fn send_request(&self, mut request: Request<Bytes>) -> Result<ExportAnswer, Status> {
         if let Some(told) = &self.membership {
             membership::write(told, request.metadata_mut());
         }

@@ -19,7 +19,7 @@ pub(crate) struct View {
     pub(crate) workers: Vec<WorkerView>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MembershipView {
     pub(crate) epoch: u64,
@@ -80,7 +80,7 @@ impl View {
 }
 
 impl MembershipView {
-    fn of(membership: &Membership) -> Self {
+    pub(crate) fn of(membership: &Membership) -> Self {
         Self {
             epoch: membership.epoch().get(),
             shards: membership.shards().get(),

@@ -1,0 +1,204 @@
+//! A set's workers and membership, as the coordinator works on them.
+//!
+//! Workers are where their pods are. What is published is the set's EndpointSlice: written whole, over the version that was
+//! seen, so of two operators one fails and looks again. How many workers run follows from what is published
+//! ([`crate::plan`]), so `run` and `stop` have nothing to do here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointSlice};
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+use shardset_coordinator::{Cluster, ClusterError};
+use shardset_crds::MetricsShardSet;
+use shardset_handoff::members;
+use shardset_membership::{Address, Record, WorkerAt};
+use shardset_model::{Membership, ShardCount, ShardIndex};
+use shardset_process::clock;
+use shardset_slice::{format, names};
+use tokio::time::timeout;
+
+use crate::metrics::Metrics;
+use crate::objects::owner;
+use crate::plan::is_ready;
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One set in the cluster. What it knows is given before each round.
+pub(crate) struct SetCluster {
+    client: Client,
+    metrics: Metrics,
+    set: Arc<MetricsShardSet>,
+    pods: BTreeMap<u32, Arc<Pod>>,
+    slice: Option<Arc<EndpointSlice>>,
+    /// What was written last: the watch may not have brought it yet.
+    written: Option<Arc<EndpointSlice>>,
+}
+
+impl SetCluster {
+    pub(crate) fn new(client: Client, metrics: Metrics, set: Arc<MetricsShardSet>) -> Self {
+        Self { client, metrics, set, pods: BTreeMap::new(), slice: None, written: None }
+    }
+
+    /// What the watches know now.
+    pub(crate) fn know(&mut self, set: Arc<MetricsShardSet>, pods: &[Arc<Pod>], slice: Option<Arc<EndpointSlice>>) {
+        let name = set.name_any();
+        let shard = |pod: &Arc<Pod>| Some((names::shard_of(&name, &pod.name_any())?, Arc::clone(pod)));
+        self.pods = pods.iter().filter_map(shard).collect();
+        self.set = set;
+        self.slice = slice;
+    }
+
+    /// The slice that is published: what was written, until the watch has it or something later.
+    fn current(&self) -> Option<&Arc<EndpointSlice>> {
+        let version = |slice: &EndpointSlice| slice.metadata.resource_version.as_deref()?.parse::<u64>().ok();
+        let newer = self.written.as_ref().filter(|written| {
+            self.slice.as_ref().is_none_or(|seen| {
+                // Versions of one object may be compared; where they are no numbers the watch is believed.
+                seen.metadata.uid == written.metadata.uid && version(seen) < version(written)
+            })
+        });
+        newer.or(self.slice.as_ref())
+    }
+
+    /// The record that is published.
+    pub(crate) fn record(&self) -> Result<Option<Record>, ClusterError> {
+        let Some(slice) = self.current() else { return Ok(None) };
+        let record = format::read(&self.set.name_any(), slice);
+        record.map(Some).map_err(|bad| {
+            let name = names::membership(&self.set.name_any());
+            let what = format!("the EndpointSlice {name} is no membership; delete it, and it is learnt from the workers again");
+            ClusterError::because(what, bad)
+        })
+    }
+
+    /// Publishes what is published again where a worker's pod is another one, or elsewhere, by now. Whether it did.
+    pub(crate) async fn publish_places(&mut self) -> Result<bool, ClusterError> {
+        let Some(record) = self.record()? else { return Ok(false) };
+        let now = self.compose(record.membership().clone(), Some(&record))?;
+        let now = match record.published() {
+            Some(time) => now.published_at(time),
+            None => now,
+        };
+        let slice = self.slice_of(&now);
+        let is_same = self.current().is_some_and(|current| {
+            current.endpoints == slice.endpoints && current.metadata.labels == slice.metadata.labels
+        });
+        if is_same {
+            return Ok(false);
+        }
+        self.write(slice).await
+    }
+
+    /// The membership with the place of each member: where its pod is, or was when it was published last.
+    fn compose(&self, membership: Membership, seen: Option<&Record>) -> Result<Record, ClusterError> {
+        let before = |shard: u32| seen?.workers().iter().find(|worker| worker.shard == shard).cloned();
+        let place = |member: ShardIndex| {
+            let now = self.pods.get(&member.get()).and_then(|pod| place_of(member.get(), pod));
+            now.or_else(|| before(member.get())).ok_or_else(|| {
+                ClusterError::new(format!("worker {member} has no address yet, and a membership lists all of its workers"))
+            })
+        };
+        let workers = members(&membership).map(place).collect::<Result<_, _>>()?;
+        Record::new(membership, workers)
+            .map_err(|error| ClusterError::because("the membership can not be published", error))
+    }
+
+    fn slice_of(&self, record: &Record) -> EndpointSlice {
+        let set = self.set.name_any();
+        let mut slice = format::write(&set, record, |worker| self.endpoint(worker));
+        slice.metadata.name = Some(names::membership(&set));
+        slice.metadata.namespace = self.set.namespace();
+        slice.metadata.owner_references = Some(vec![owner(&self.set)]);
+        slice
+    }
+
+    /// What people see of a worker; nothing routes by it.
+    fn endpoint(&self, worker: &WorkerAt) -> Endpoint {
+        let uid = worker.uid.as_deref();
+        let pod = self.pods.get(&worker.shard).filter(|pod| pod.metadata.uid.as_deref() == uid);
+        let ready = pod.is_some_and(|pod| is_ready(pod));
+        Endpoint {
+            conditions: Some(EndpointConditions {
+                ready: Some(ready),
+                serving: Some(ready),
+                terminating: Some(pod.is_none_or(|pod| pod.metadata.deletion_timestamp.is_some())),
+            }),
+            node_name: pod.and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
+            target_ref: uid.map(|uid| ObjectReference {
+                kind: Some("Pod".to_owned()),
+                namespace: self.set.namespace(),
+                name: Some(names::worker(&self.set.name_any(), worker.shard)),
+                uid: Some(uid.to_owned()),
+                ..ObjectReference::default()
+            }),
+            ..Endpoint::default()
+        }
+    }
+
+    /// Writes the slice over the one that was seen; whether it was still that one.
+    async fn write(&mut self, mut slice: EndpointSlice) -> Result<bool, ClusterError> {
+        let name = names::membership(&self.set.name_any());
+        let api: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &self.set.namespace().unwrap_or_default());
+        let post = PostParams { field_manager: Some(crate::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        slice.metadata.resource_version = self.current().and_then(|current| current.resource_version());
+        let writing = async {
+            match slice.metadata.resource_version {
+                Some(_) => api.replace(&name, &post, &slice).await,
+                None => api.create(&post, &slice).await,
+            }
+        };
+        match timeout(REQUEST_TIMEOUT, writing).await {
+            Ok(Ok(written)) => {
+                self.metrics.wrote("EndpointSlice");
+                self.written = Some(Arc::new(written));
+                Ok(true)
+            }
+            // Somebody else was faster, or it is gone: what the watch says next counts.
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {
+                self.written = None;
+                Ok(false)
+            }
+            Ok(Err(error)) => Err(ClusterError::because("the membership can not be published", error)),
+            Err(_) => Err(ClusterError::new("the API server does not answer, so the membership is not published")),
+        }
+    }
+}
+
+/// Where a pod takes points, if it has an address and has not ended.
+fn place_of(shard: u32, pod: &Pod) -> Option<WorkerAt> {
+    let status = pod.status.as_ref()?;
+    let has_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
+    let ip = status.pod_ip.as_deref().filter(|_| !has_ended)?.parse().ok()?;
+    let address = Address::from(std::net::SocketAddr::new(ip, names::WORKER_PORT));
+    Some(WorkerAt { shard, address, uid: pod.metadata.uid.as_deref().map(Box::from) })
+}
+
+impl Cluster for SetCluster {
+    async fn published(&mut self) -> Result<Option<Record>, ClusterError> {
+        self.record()
+    }
+
+    fn workers(&mut self) -> BTreeMap<ShardIndex, Address> {
+        let all = ShardCount::new(ShardCount::MAX).expect("the most is a count");
+        let at = |(shard, pod): (&u32, &Arc<Pod>)| Some((all.shard(*shard)?, place_of(*shard, pod)?.address));
+        self.pods.iter().filter_map(at).collect()
+    }
+
+    async fn publish(&mut self, seen: Option<&Record>, next: Membership) -> Result<bool, ClusterError> {
+        let record = self.compose(next, seen)?.published_at(clock::now().millis());
+        let slice = self.slice_of(&record);
+        self.write(slice).await
+    }
+
+    async fn run(&mut self, _shards: ShardCount) -> Result<(), ClusterError> {
+        Ok(())
+    }
+
+    async fn stop(&mut self, _from: ShardCount) -> Result<(), ClusterError> {
+        Ok(())
+    }
+}

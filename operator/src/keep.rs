@@ -1,0 +1,251 @@
+//! One set, looked after until it is gone: observe, plan, act, and wait for news.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::events::Recorder;
+use shardset_coordinator::{Coordinator, Round};
+use shardset_crds::{MetricsShardSet, MetricsShardSetStatus, OnTimeout};
+use shardset_handoff::{Wish, members};
+use shardset_membership::Record;
+use shardset_model::{Phase, RoutingKey, ShardCount, ShardIndex};
+use shardset_process::logging::chain;
+use tokio::time::sleep;
+
+use crate::act::{Act, version_of};
+use crate::cluster::SetCluster;
+use crate::gateways::Gateways;
+use crate::objects::{Kind, Object, Tier};
+use crate::observe::Key;
+use crate::operator::Context;
+use crate::plan::{Notice, Observed, notices, plan};
+use crate::wish::{given_up, is_stuck, wanted};
+
+/// How often a set is looked at while something is under way.
+const WHILE_MOVING: Duration = Duration::from_millis(100);
+/// How often while nothing is, and nothing is new. A worker that lost its disk is found by it, too.
+const WHILE_QUIET: Duration = Duration::from_secs(5);
+/// How often progress alone is written.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// Looks after one set.
+pub(crate) struct Keeper {
+    key: Key,
+    context: Context,
+    coordinator: Coordinator<SetCluster>,
+    gateways: Gateways,
+    act: Act,
+    /// Workers that answered in the last round.
+    there: BTreeSet<ShardIndex>,
+    /// How many streams all workers said they have, when all last said.
+    streams: Option<u64>,
+    /// What could not be done the last time.
+    blocked: Option<String>,
+    written: Option<(MetricsShardSetStatus, Instant)>,
+}
+
+impl Keeper {
+    pub(crate) fn new(key: Key, set: Arc<MetricsShardSet>, context: Context) -> Result<Self, reqwest::Error> {
+        let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
+        let act = Act::new(context.client.clone(), recorder, context.metrics.clone(), key.namespace.clone());
+        let cluster = SetCluster::new(context.client.clone(), context.metrics.clone(), set);
+        let wish = Wish { shards: ShardCount::ONE, routing: RoutingKey::default() };
+        Ok(Self {
+            key,
+            context,
+            coordinator: Coordinator::new(cluster, wish),
+            gateways: Gateways::new()?,
+            act,
+            there: BTreeSet::new(),
+            streams: None,
+            blocked: None,
+            written: None,
+        })
+    }
+
+    /// Until the set is gone.
+    pub(crate) async fn keep(mut self) {
+        let news = self.context.caches.news.of(&self.key);
+        while let Some(set) = self.context.caches.set(&self.key).filter(|set| set.metadata.deletion_timestamp.is_none()) {
+            let begun = Instant::now();
+            let pause = self.turn(&set).await;
+            let outcome = if self.blocked.is_some() { "blocked" } else { "done" };
+            self.context.metrics.turn(outcome, begun.elapsed());
+            tokio::select! {
+                () = news.notified() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        self.context.caches.news.forget(&self.key);
+        self.context.metrics.forget(&self.key.namespace, &self.key.name);
+    }
+
+    /// One look; how long to wait for the next one.
+    async fn turn(&mut self, set: &Arc<MetricsShardSet>) -> Duration {
+        let mut blocked = Vec::new();
+        let caches = self.context.caches.clone();
+        let worker_pods = caches.pods(&self.key, Tier::Worker);
+        let cluster = self.coordinator.cluster();
+        cluster.know(Arc::clone(set), &worker_pods, caches.slice(&self.key));
+        let record = cluster.record().unwrap_or_else(|error| {
+            blocked.push(chain(&error));
+            None
+        });
+        let wanted = match wanted(set, record.as_ref().map(Record::membership), self.streams) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                tracing::error!(error = chain(&error), set = self.key.name, "the routing key of a set is none");
+                return WHILE_QUIET;
+            }
+        };
+        self.coordinator.wish(wanted.wish.clone());
+        self.give_up(set, record.as_ref());
+        let round = match self.coordinator.round().await {
+            Ok(round) => Some(round),
+            Err(error) => {
+                blocked.push(chain(&error));
+                None
+            }
+        };
+        self.learn(round.as_ref());
+        match self.coordinator.cluster().publish_places().await {
+            Ok(_) => {}
+            Err(error) => blocked.push(chain(&error)),
+        }
+
+        let gateway_pods = caches.pods(&self.key, Tier::Gateway);
+        let epoch = round.as_ref().and_then(|round| Some(round.published.as_ref()?.epoch().get())).unwrap_or(0);
+        let at_epoch = if epoch == 0 { 0 } else { self.gateways.at_epoch(epoch, &gateway_pods).await };
+        let (workers, gateways) = (caches.workers(&self.key), caches.gateways(&self.key));
+        let pods: Vec<_> = worker_pods.iter().map(AsRef::as_ref).collect();
+        let published_at = record.as_ref().and_then(Record::published);
+        let before = self.blocked.clone();
+        let seen = Observed {
+            set,
+            wanted: &wanted,
+            image: &self.context.image,
+            workers: workers.as_deref(),
+            worker_pods: &pods,
+            gateways: gateways.as_deref(),
+            gateways_at_epoch: at_epoch,
+            round: round.as_ref(),
+            published_at: published_at.and_then(|time| Timestamp::from_millisecond(time.0).ok()),
+            blocked: blocked.first().or(before.as_ref()).map(String::as_str),
+        };
+        let plan = plan(&seen, Timestamp::now());
+
+        for object in &plan.objects {
+            let version = self.version(object, workers.as_deref(), gateways.as_deref());
+            if let Err(why) = self.act.apply(object, version).await {
+                blocked.push(why);
+            }
+        }
+        if let Some(replace) = &plan.replace {
+            match self.act.replace(replace).await {
+                Ok(()) => {
+                    let note = format!("pod {} makes room for one of the present template", replace.pod);
+                    self.act.tell(set, &[Notice::normal("WorkerReplaced", note)]).await;
+                }
+                Err(why) => blocked.push(why),
+            }
+        }
+        self.tell_of_lost_disks(set, round.as_ref()).await;
+        if let Err(why) = self.write_status(set, plan.status).await {
+            blocked.push(why);
+        }
+        self.say(&blocked);
+        let is_quiet = round.as_ref().is_some_and(Round::is_done) && blocked.is_empty();
+        self.blocked = blocked.into_iter().next();
+        if is_quiet && before.is_none() { WHILE_QUIET } else { WHILE_MOVING }
+    }
+
+    /// Workers whose unsent streams are given up: because the user says so, or because the move takes too long and may.
+    fn give_up(&mut self, set: &MetricsShardSet, record: Option<&Record>) {
+        let Some(record) = record.filter(|record| record.membership().phase() == Phase::Moving) else { return };
+        self.coordinator.give_up(given_up(set, record.membership()));
+        let since = record.published().and_then(|time| Timestamp::from_millisecond(time.0).ok());
+        let is_late = since.is_some_and(|since| is_stuck(set, since, Timestamp::now()));
+        if is_late && set.spec.rebalance.on_timeout == OnTimeout::Proceed {
+            let there = &self.there;
+            self.coordinator.give_up(members(record.membership()).filter(|member| !there.contains(member)));
+        }
+    }
+
+    fn learn(&mut self, round: Option<&Round>) {
+        self.there = round.iter().flat_map(|round| round.answers.reports.keys().copied()).collect();
+        let Some((round, published)) = round.and_then(|round| Some((round, round.published.as_ref()?))) else { return };
+        let (epoch, shards) = (published.epoch().get(), published.shards().get());
+        let moves = published.phase() == Phase::Moving;
+        self.context.metrics.stands(&self.key.namespace, &self.key.name, epoch, shards, moves);
+        let reports = &round.answers.reports;
+        if !moves && members(published).all(|member| reports.contains_key(&member)) {
+            self.streams = Some(reports.values().map(|report| report.streams).sum());
+        }
+    }
+
+    /// The version of an object as the watches know it; none where it is not there.
+    fn version(
+        &self,
+        object: &Object,
+        workers: Option<&k8s_openapi::api::apps::v1::StatefulSet>,
+        gateways: Option<&k8s_openapi::api::apps::v1::Deployment>,
+    ) -> Option<String> {
+        match object.kind {
+            Kind::StatefulSet => workers.map(|workers| version_of(object.kind, &workers.metadata)),
+            Kind::Deployment => gateways.map(|gateways| version_of(object.kind, &gateways.metadata)),
+            kind => self.context.caches.versions.of(kind, &self.key.namespace, &object.name),
+        }
+    }
+
+    async fn tell_of_lost_disks(&self, set: &MetricsShardSet, round: Option<&Round>) {
+        let lost = round.into_iter().flat_map(|round| &round.began_anew);
+        let notices: Vec<Notice> = lost
+            .map(|worker| {
+                let note = format!("worker {worker} is back with an empty disk: streams that it alone had begin anew");
+                Notice::warning("WorkerLostDisk", note)
+            })
+            .collect();
+        self.act.tell(set, &notices).await;
+    }
+
+    /// Writes the status where it is another one; progress alone not more often than people look.
+    async fn write_status(&mut self, set: &MetricsShardSet, status: MetricsShardSetStatus) -> Result<(), String> {
+        let held = set.status.as_ref();
+        // The watch may not have brought what was written last.
+        let last = self.written.as_ref().map(|(status, _)| status).or(held);
+        if last == Some(&status) && (held == Some(&status) || self.was_written_just_now()) {
+            return Ok(());
+        }
+        if last.is_some_and(|last| is_progress(last, &status)) && self.was_written_just_now() {
+            return Ok(());
+        }
+        self.act.tell(set, &notices(last, &status)).await;
+        self.act.status(set, &status).await?;
+        self.written = Some((status, Instant::now()));
+        Ok(())
+    }
+
+    fn was_written_just_now(&self) -> bool {
+        self.written.as_ref().is_some_and(|(_, at)| at.elapsed() < PROGRESS)
+    }
+
+    /// What can not be done is logged when it is another thing than before.
+    fn say(&self, blocked: &[String]) {
+        for why in blocked.iter().filter(|why| self.blocked.as_ref() != Some(why)) {
+            tracing::error!(set = self.key.name, namespace = self.key.namespace, "{why}");
+        }
+    }
+}
+
+/// Whether two statuses differ in numbers that change all the time only.
+fn is_progress(before: &MetricsShardSetStatus, now: &MetricsShardSetStatus) -> bool {
+    let essence = |status: &MetricsShardSetStatus| {
+        let conditions: BTreeMap<_, _> =
+            status.conditions.iter().map(|one| (one.type_.clone(), (one.status.clone(), one.reason.clone()))).collect();
+        let state = status.rebalance.as_ref().map(|rebalance| (rebalance.state, rebalance.from, rebalance.to));
+        (status.observed_generation, status.epoch, status.shards, status.target_shards, conditions, state)
+    };
+    essence(before) == essence(now)
+}

@@ -1,0 +1,111 @@
+//! What is known of the cluster: a cache per kind of object, kept by watches, and who waits for news of a set.
+//!
+//! Of the objects that the operator applies without looking into them only names and versions are kept. Each watch is renewed
+//! every 20 to 30 s, so a connection that is dead and does not say so is noticed.
+
+mod follow;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::runtime::reflector::{ObjectRef, Store};
+use shardset_crds::MetricsShardSet;
+use shardset_slice::names;
+use tokio::sync::Notify;
+
+use crate::objects::{Kind, Tier};
+
+pub(crate) use follow::{Scope, follow};
+
+/// A set, by its namespace and its name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Key {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+/// What the watches know.
+#[derive(Clone)]
+pub(crate) struct Caches {
+    pub(crate) sets: Store<MetricsShardSet>,
+    pub(crate) stateful_sets: Store<StatefulSet>,
+    pub(crate) deployments: Store<Deployment>,
+    pub(crate) pods: Store<Pod>,
+    pub(crate) slices: Store<EndpointSlice>,
+    pub(crate) versions: Versions,
+    pub(crate) news: News,
+}
+
+/// The versions of objects that are there, by namespace and name.
+#[derive(Clone, Default)]
+pub(crate) struct Versions(Arc<Mutex<HashMap<(Kind, String, String), String>>>);
+
+/// Who waits for news of which set.
+#[derive(Clone, Default)]
+pub(crate) struct News(Arc<Mutex<BTreeMap<Key, Arc<Notify>>>>);
+
+impl Caches {
+    pub(crate) fn set(&self, key: &Key) -> Option<Arc<MetricsShardSet>> {
+        self.sets.get(&ObjectRef::new(&key.name).within(&key.namespace))
+    }
+
+    pub(crate) fn workers(&self, key: &Key) -> Option<Arc<StatefulSet>> {
+        self.stateful_sets.get(&ObjectRef::new(&names::workers(&key.name)).within(&key.namespace))
+    }
+
+    pub(crate) fn gateways(&self, key: &Key) -> Option<Arc<Deployment>> {
+        self.deployments.get(&ObjectRef::new(&names::gateway(&key.name)).within(&key.namespace))
+    }
+
+    pub(crate) fn slice(&self, key: &Key) -> Option<Arc<EndpointSlice>> {
+        self.slices.get(&ObjectRef::new(&names::membership(&key.name)).within(&key.namespace))
+    }
+
+    /// The pods of one tier.
+    pub(crate) fn pods(&self, key: &Key, tier: Tier) -> Vec<Arc<Pod>> {
+        let is_of = |pod: &Pod| {
+            let label = |name: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(name));
+            pod.metadata.namespace.as_ref() == Some(&key.namespace)
+                && label(names::SET) == Some(&key.name)
+                && label(crate::objects::COMPONENT).map(String::as_str) == Some(tier.component())
+        };
+        self.pods.state_filter(is_of)
+    }
+}
+
+impl Versions {
+    pub(crate) fn of(&self, kind: Kind, namespace: &str, name: &str) -> Option<String> {
+        self.lock().get(&(kind, namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Kind, String, String), String>> {
+        // Whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl News {
+    /// What wakes whoever looks after this set.
+    pub(crate) fn of(&self, key: &Key) -> Arc<Notify> {
+        Arc::clone(self.lock().entry(key.clone()).or_default())
+    }
+
+    /// There is news of this set.
+    pub(crate) fn tell(&self, key: &Key) {
+        if let Some(notify) = self.lock().get(key) {
+            notify.notify_one();
+        }
+    }
+
+    pub(crate) fn forget(&self, key: &Key) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Key, Arc<Notify>>> {
+        // Whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

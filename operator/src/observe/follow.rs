@@ -1,0 +1,195 @@
+//! The watches, and what they fill.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+
+use futures_util::{Stream, StreamExt};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::NamespaceResourceScope;
+use kube::runtime::reflector::{self, Store};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::WatchStreamExt;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use shardset_crds::MetricsShardSet;
+use shardset_process::logging::chain;
+use shardset_process::{Readiness, Tasks};
+use shardset_slice::{names, watch_seconds};
+
+use super::{Caches, Key, News, Versions};
+use crate::objects::Kind;
+
+/// Where sets are looked after.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    pub(crate) client: Client,
+    /// The one namespace; all of them where there is none.
+    pub(crate) namespace: Option<String>,
+}
+
+/// Begins to watch everything. The caches are filled when the readiness says so.
+pub(crate) fn follow(scope: &Scope, readiness: &Readiness, tasks: &Tasks) -> Caches {
+    let watches = Watches { scope, readiness, tasks, news: News::default(), versions: Versions::default() };
+    let everything = watcher::Config::default();
+    let ours = watcher::Config::default().labels(names::SET);
+    let caches = Caches {
+        sets: watches.store::<MetricsShardSet>("metricsshardsets", everything),
+        stateful_sets: watches.store::<StatefulSet>("statefulsets", ours.clone()),
+        deployments: watches.store::<Deployment>("deployments", ours.clone()),
+        pods: watches.store::<Pod>("pods", ours.clone()),
+        slices: watches.store::<EndpointSlice>("endpointslices", slices()),
+        versions: watches.versions.clone(),
+        news: watches.news.clone(),
+    };
+    watches.versions::<ServiceAccount>(Kind::ServiceAccount, "serviceaccounts");
+    watches.versions::<Role>(Kind::Role, "roles");
+    watches.versions::<RoleBinding>(Kind::RoleBinding, "rolebindings");
+    watches.versions::<ConfigMap>(Kind::ConfigMap, "configmaps");
+    watches.versions::<Service>(Kind::Service, "services");
+    watches.versions::<PodDisruptionBudget>(Kind::PodDisruptionBudget, "poddisruptionbudgets");
+    caches
+}
+
+/// Ours, and not those that Kubernetes makes of our Services, which inherit their labels.
+fn slices() -> watcher::Config {
+    let (label, value) = names::MANAGED_BY;
+    watcher::Config::default().labels(&format!("{},{label}={value}", names::SET))
+}
+
+struct Watches<'a> {
+    scope: &'a Scope,
+    readiness: &'a Readiness,
+    tasks: &'a Tasks,
+    news: News,
+    versions: Versions,
+}
+
+impl Watches<'_> {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        let client = self.scope.client.clone();
+        match &self.scope.namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        }
+    }
+
+    /// Keeps whole objects.
+    fn store<K>(&self, what: &'static str, config: watcher::Config) -> Store<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (store, writer) = reflector::store();
+        let stream = watcher(self.api::<K>(), config.timeout(watch_seconds())).default_backoff();
+        let stream = stream.modify(|object| object.managed_fields_mut().clear()).reflect(writer);
+        self.run(what, stream, |_| {});
+        store
+    }
+
+    /// Keeps names and versions.
+    fn versions<K>(&self, kind: Kind, what: &'static str)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let config = watcher::Config::default().labels(names::SET).timeout(watch_seconds());
+        let stream = watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff();
+        let versions = self.versions.clone();
+        self.run(what, stream, move |event| versions.take(kind, event));
+    }
+
+    /// Runs a watch until the process stops: its objects go to `each`, and whoever waits for news of their sets is woken.
+    fn run<K>(
+        &self,
+        what: &'static str,
+        stream: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+        mut each: impl FnMut(&Event<K>) + Send + 'static,
+    ) where
+        K: ResourceExt + Send + 'static,
+    {
+        let (news, known) = (self.news.clone(), self.readiness.condition(format!("the list of {what}")));
+        let watching = async move {
+            let mut stream = std::pin::pin!(stream);
+            let mut complained = false;
+            while let Some(event) = stream.next().await {
+                match event {
+                    Ok(event) => {
+                        complained = false;
+                        each(&event);
+                        known_from(&event).for_each(|is_known| known.set(is_known));
+                        touched(&event).for_each(|key| news.tell(&key));
+                    }
+                    Err(error) if !complained => {
+                        complained = true;
+                        tracing::error!(error = chain(&error), what, "the API server does not say what there is; it is asked again");
+                    }
+                    Err(_) => {}
+                }
+            }
+        };
+        self.spawn(what, watching);
+    }
+
+    fn spawn(&self, what: &str, watching: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.tasks.stop();
+        self.tasks.spawn(format!("watch-{what}"), async move {
+            stop.run_until_cancelled(watching).await;
+            Ok::<(), Infallible>(())
+        });
+    }
+}
+
+/// A whole list makes a cache usable; what is lost later is caught up with.
+fn known_from<K>(event: &Event<K>) -> impl Iterator<Item = bool> {
+    matches!(event, Event::InitDone).then_some(true).into_iter()
+}
+
+/// The set that an object is, or that its label names.
+fn touched<K: ResourceExt>(event: &Event<K>) -> impl Iterator<Item = Key> {
+    let object = match event {
+        Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) => Some(object),
+        Event::Init | Event::InitDone => None,
+    };
+    object.into_iter().filter_map(|object| {
+        let name = object.labels().get(names::SET).cloned().unwrap_or_else(|| object.name_any());
+        Some(Key { namespace: object.namespace()?, name })
+    })
+}
+
+impl Versions {
+    fn take<K: ResourceExt>(&self, kind: Kind, event: &Event<K>) {
+        let mut known = self.lock();
+        match event {
+            // What is deleted while nobody watches is missing from the new list.
+            Event::Init => known.retain(|(of, ..), _| *of != kind),
+            Event::InitDone => {}
+            Event::Apply(object) | Event::InitApply(object) => {
+                if let (Some(namespace), Some(version)) = (object.namespace(), object.resource_version()) {
+                    known.insert((kind, namespace, object.name_any()), version);
+                }
+            }
+            Event::Delete(object) => {
+                known.remove(&(kind, object.namespace().unwrap_or_default(), object.name_any()));
+            }
+        }
+    }
+}

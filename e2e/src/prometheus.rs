@@ -18,7 +18,7 @@ use crate::{ports, tool, wait};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Metrics of `shardset load` that are no counters.
-const MAY_FALL: [&str; 2] = ["load_queue_length", "load_temperature_celsius"];
+pub const MAY_FALL: [&str; 2] = ["load_queue_length", "load_temperature_celsius"];
 
 /// A running Prometheus 3 with its remote-write receiver on.
 pub struct Prometheus {

@@ -52,7 +52,9 @@ impl Act {
         let objects: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
         let params = PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..apply() };
         let patch = Patch::Apply(&object.body);
-        let applied = request(objects.patch(&object.name, &params, &patch)).await.map_err(|error| format!("the {kind} {} can not be applied: {error}", object.name))?;
+        let applied = request(objects.patch(&object.name, &params, &patch))
+            .await
+            .map_err(|error| format!("the {kind} {} can not be applied: {error}", object.name))?;
         self.metrics.wrote(kind);
         self.applied.insert(key, (hash, version_of(object.kind, &applied.metadata)));
         Ok(())
@@ -82,7 +84,9 @@ impl Act {
             "status": status,
         });
         let (name, params, patch) = (set.name_any(), apply(), Patch::Apply(&patch));
-        request(sets.patch_status(&name, &params, &patch)).await.map_err(|error| format!("the status can not be written: {error}"))?;
+        request(sets.patch_status(&name, &params, &patch))
+            .await
+            .map_err(|error| format!("the status can not be written: {error}"))?;
         self.metrics.wrote("MetricsShardSet");
         Ok(())
     }
@@ -130,7 +134,8 @@ async fn request<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Re
 pub(crate) fn version_of(kind: Kind, metadata: &kube::core::ObjectMeta) -> String {
     match kind {
         Kind::StatefulSet | Kind::Deployment => {
-            let labels = Value::from_iter(metadata.labels.iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+            let labels =
+                Value::from_iter(metadata.labels.iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
             format!("{:?} {labels}", metadata.generation)
         }
         _ => metadata.resource_version.clone().unwrap_or_default(),

@@ -70,7 +70,9 @@ impl SetCluster {
         let record = format::read(&self.set.name_any(), slice);
         record.map(Some).map_err(|bad| {
             let name = names::membership(&self.set.name_any());
-            let what = format!("the EndpointSlice {name} is no membership; delete it, and it is learnt from the workers again");
+            let what = format!(
+                "the EndpointSlice {name} is no membership; delete it, and it is learnt from the workers again"
+            );
             ClusterError::because(what, bad)
         })
     }
@@ -99,7 +101,9 @@ impl SetCluster {
         let place = |member: ShardIndex| {
             let now = self.pods.get(&member.get()).and_then(|pod| place_of(member.get(), pod));
             now.or_else(|| before(member.get())).ok_or_else(|| {
-                ClusterError::new(format!("worker {member} has no address yet, and a membership lists all of its workers"))
+                ClusterError::new(format!(
+                    "worker {member} has no address yet, and a membership lists all of its workers"
+                ))
             })
         };
         let workers = members(&membership).map(place).collect::<Result<_, _>>()?;

@@ -68,7 +68,8 @@ impl Keeper {
     /// Until the set is gone.
     pub(crate) async fn keep(mut self) {
         let news = self.context.caches.news.of(&self.key);
-        while let Some(set) = self.context.caches.set(&self.key).filter(|set| set.metadata.deletion_timestamp.is_none()) {
+        while let Some(set) = self.context.caches.set(&self.key).filter(|set| set.metadata.deletion_timestamp.is_none())
+        {
             let begun = Instant::now();
             let pause = self.turn(&set).await;
             let outcome = if self.blocked.is_some() { "blocked" } else { "done" };

@@ -85,7 +85,11 @@ impl Election {
             Ok(Ok(false)) => Tried::Others,
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => Tried::Others,
             Ok(Err(error)) => {
-                tracing::warn!(error = shardset_process::logging::chain(&error), lease = self.name, "the lease can not be asked for");
+                tracing::warn!(
+                    error = shardset_process::logging::chain(&error),
+                    lease = self.name,
+                    "the lease can not be asked for"
+                );
                 Tried::Failed
             }
             Err(_) => {
@@ -148,7 +152,11 @@ impl Election {
             Ok(Ok(())) => tracing::info!(lease = self.name, "the lease is given back"),
             Ok(Err(error)) => {
                 let error: kube::Error = error;
-                tracing::warn!(error = shardset_process::logging::chain(&error), lease = self.name, "the lease can not be given back");
+                tracing::warn!(
+                    error = shardset_process::logging::chain(&error),
+                    lease = self.name,
+                    "the lease can not be given back"
+                );
             }
             Err(_) => tracing::warn!(lease = self.name, "the lease can not be given back in time"),
         }

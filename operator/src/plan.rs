@@ -20,8 +20,8 @@ use crate::objects::{Blueprint, Object, objects};
 use crate::wish::Wanted;
 
 pub use notices::{Notice, notices};
-pub(crate) use rollout::is_ready;
 pub use rollout::Replace;
+pub(crate) use rollout::is_ready;
 
 /// What is seen of a set.
 #[derive(Clone, Copy, Debug)]
@@ -68,4 +68,3 @@ pub fn plan(seen: &Observed<'_>, now: Timestamp) -> Plan {
         status: status::status(seen, now),
     }
 }
-

@@ -36,6 +36,18 @@ pub(crate) enum Task {
         #[arg(long)]
         bless: bool,
     },
+    /// Make the image of the product as an archive, for `kind load image-archive` or `ctr images import`.
+    Image {
+        /// The image's name.
+        #[arg(long, default_value = "shardset:dev")]
+        name: String,
+        /// With the binary of the dev profile: large and slow, and built sooner.
+        #[arg(long)]
+        dev: bool,
+        /// Where the archive is written.
+        #[arg(value_name = "FILE", default_value = "shardset-image.tar")]
+        archive: PathBuf,
+    },
     /// Real processes under load and under faults, then an exact comparison; `chaos --help` says more.
     #[command(disable_help_flag = true)]
     Chaos {

@@ -8,6 +8,7 @@ mod cache;
 mod chaos;
 mod e2e;
 mod fuzz;
+mod image;
 mod report;
 mod suite;
 mod tally;
@@ -26,6 +27,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match arguments.task {
         Task::Test { fuzz_seconds } => suite::test(&cache, &mut report, fuzz_seconds)?,
         Task::E2e { only, bless } => e2e::run(&cache, &mut report, only.as_deref(), bless)?,
+        Task::Image { name, dev, archive } => image::run(&cache, &name, &archive, dev)?,
         Task::Chaos { arguments } => chaos::run(&cache, &mut report, &arguments)?,
         Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,
         Task::Sim { arguments } => {

@@ -55,12 +55,8 @@ pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let client = shardset_slice::client().await?;
     let (work, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
-    let settings = Settings {
-        watch: args.watch_namespace,
-        namespace: args.namespace,
-        identity: args.identity,
-        image: args.image,
-    };
+    let settings =
+        Settings { watch: args.watch_namespace, namespace: args.namespace, identity: args.identity, image: args.image };
     shardset_operator::run(client, settings, metrics, &readiness, &work);
     side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));
     tokio::select! {

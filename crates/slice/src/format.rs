@@ -198,7 +198,9 @@ pub fn write(set: &str, record: &Record, endpoint: impl Fn(&WorkerAt) -> Endpoin
 }
 
 fn labels(set: &str) -> BTreeMap<String, String> {
-    [names::MANAGED_BY, (names::HEADLESS, ""), (names::SET, set)].map(|(name, value)| (name.into(), value.into())).into()
+    [names::MANAGED_BY, (names::HEADLESS, ""), (names::SET, set)]
+        .map(|(name, value)| (name.into(), value.into()))
+        .into()
 }
 
 fn annotations(record: &Record) -> BTreeMap<String, String> {

@@ -79,8 +79,7 @@ mod tests {
     }
 
     fn slice(address_type: &str, endpoints: Vec<Endpoint>) -> EndpointSlice {
-        let port =
-            EndpointPort { name: Some("otlp".to_owned()), port: Some(4317), ..EndpointPort::default() };
+        let port = EndpointPort { name: Some("otlp".to_owned()), port: Some(4317), ..EndpointPort::default() };
         EndpointSlice {
             address_type: address_type.to_owned(),
             endpoints,
@@ -102,10 +101,8 @@ mod tests {
         assert_eq!(places(&[moved]), ["10.0.0.1:4317 old", "10.0.0.9:4317 new", "10.0.0.3:4317 old"]);
         let ending = slice("IPv4", vec![endpoint("a-worker-1", "10.0.0.9", true)]);
         assert_eq!(places(&[ending]), as_published, "a pod that ends is no place");
-        let strangers = slice(
-            "IPv4",
-            vec![endpoint("a-worker-3", "10.0.0.9", false), endpoint("b-worker-1", "10.0.0.9", false)],
-        );
+        let strangers =
+            slice("IPv4", vec![endpoint("a-worker-3", "10.0.0.9", false), endpoint("b-worker-1", "10.0.0.9", false)]);
         assert_eq!(places(&[strangers]), as_published, "who is no member gets nothing");
         let other_family = slice("IPv6", vec![endpoint("a-worker-1", "fd00::9", false)]);
         assert_eq!(places(&[other_family]), as_published);

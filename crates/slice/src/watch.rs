@@ -108,7 +108,11 @@ impl Follow {
             None => Refused::Elsewhere { reason: "missing", source: "there is no such EndpointSlice".into() },
         };
         self.refusals.count(&refused);
-        tracing::warn!(error = chain(&refused), set = self.source.set, "a published membership is refused; the last good one stays");
+        tracing::warn!(
+            error = chain(&refused),
+            set = self.source.set,
+            "a published membership is refused; the last good one stays"
+        );
     }
 
     async fn tell(&self) {

@@ -79,8 +79,7 @@ fn destination(remote_write: &RemoteWrite, secrets: &Secrets) -> Value {
         table["headers"] = json!(headers);
     }
     if let Some(tls) = &remote_write.tls {
-        let files =
-            [("ca-file", &tls.authority), ("cert-file", &tls.certificate), ("key-file", &tls.private_key)];
+        let files = [("ca-file", &tls.authority), ("cert-file", &tls.certificate), ("key-file", &tls.private_key)];
         let files = files.into_iter().filter_map(|(name, key)| Some((name, file(key.as_ref()?))));
         table["tls"] = json!(files.collect::<BTreeMap<_, _>>());
     }

@@ -5,16 +5,16 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use futures_util::{Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use k8s_openapi::NamespaceResourceScope;
-use kube::runtime::reflector::{self, Store};
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use shardset_crds::MetricsShardSet;
@@ -140,7 +140,11 @@ impl Watches<'_> {
                     }
                     Err(error) if !complained => {
                         complained = true;
-                        tracing::error!(error = chain(&error), what, "the API server does not say what there is; it is asked again");
+                        tracing::error!(
+                            error = chain(&error),
+                            what,
+                            "the API server does not say what there is; it is asked again"
+                        );
                     }
                     Err(_) => {}
                 }

@@ -155,9 +155,14 @@ impl<'a> Facts<'a> {
         let is_paused = self.seen.set.spec.rebalance.mode == RebalanceMode::Paused;
         let target = self.seen.wanted.target;
         match self.seen.wanted.held {
-            Some(Held::Paused) => (true, "Paused", format!("{target} shards are asked for, and rebalance.mode is Paused")),
+            Some(Held::Paused) => {
+                (true, "Paused", format!("{target} shards are asked for, and rebalance.mode is Paused"))
+            }
             Some(Held::Unapproved) => {
-                let message = format!("{target} shards are asked for: approve with the annotation {}={target}", crate::wish::APPROVE);
+                let message = format!(
+                    "{target} shards are asked for: approve with the annotation {}={target}",
+                    crate::wish::APPROVE
+                );
                 (true, "WaitsForApproval", message)
             }
             None if is_paused => (true, "Paused", "rebalance.mode is Paused".to_owned()),

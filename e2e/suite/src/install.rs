@@ -1,0 +1,69 @@
+//! The operator, installed once for all tests of a process, from what users get.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, Client, Config};
+use shardset_e2e::{tool, wait};
+use tokio::sync::OnceCell;
+
+/// Where the operator is.
+pub const NAMESPACE: &str = "shardset-system";
+/// Its Deployment.
+pub const OPERATOR: &str = "shardset-operator";
+
+const READY: Duration = Duration::from_secs(60);
+
+static INSTALLED: OnceCell<()> = OnceCell::const_new();
+
+/// A client of the cluster, when the operator runs in it.
+///
+/// # Errors
+///
+/// There is no cluster, or the operator can not be installed.
+pub async fn client() -> anyhow::Result<Client> {
+    let client = bare_client().await?;
+    let installed = client.clone();
+    INSTALLED.get_or_try_init(|| install(installed)).await?;
+    Ok(client)
+}
+
+/// A client of the cluster, whatever runs in it.
+///
+/// # Errors
+///
+/// There is none.
+pub async fn bare_client() -> anyhow::Result<Client> {
+    let mut config =
+        Config::infer().await.context("no cluster: set KUBECONFIG, or run `cargo xtask e2e --cluster local`")?;
+    // Or an answer of "not now" is waited for during minutes.
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+async fn install(client: Client) -> anyhow::Result<()> {
+    kubectl(&["apply", "--server-side", "-f", &tool("SHARDSET_SUITE_CRD")?.to_string_lossy()])?;
+    kubectl(&["wait", "--for=condition=established", "crd/metricsshardsets.shardset.dev", "--timeout=20s"])?;
+    kubectl(&["apply", "--server-side", "-f", &tool("SHARDSET_SUITE_OPERATOR")?.to_string_lossy()])?;
+    let deployments: Api<Deployment> = Api::namespaced(client, NAMESPACE);
+    wait::until("the operator is ready", READY, async || {
+        let status = deployments.get(OPERATOR).await?.status.context("no status")?;
+        ensure!(status.ready_replicas.unwrap_or(0) > 0, "{status:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Runs kubectl to its end; what it says.
+///
+/// # Errors
+///
+/// What it says when it fails.
+pub fn kubectl(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("kubectl").args(arguments).output().context("kubectl can not be run")?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success(), "kubectl {}: {text}", arguments.join(" "));
+    Ok(text)
+}

@@ -1,0 +1,4 @@
+//! Shardset on a real cluster.
+#![cfg(feature = "cluster")]
+
+mod scale;

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::GroupVersionKind;
 use kube::runtime::events::{Event, EventType, Recorder};
@@ -20,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::FIELD_MANAGER;
 use crate::metrics::Metrics;
 use crate::objects::{Kind, Object};
-use crate::plan::{Notice, Replace};
+use crate::plan::{Enlarge, Notice, Replace};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -32,11 +33,13 @@ pub(crate) struct Act {
     namespace: String,
     /// What was applied, and which version of the object that made.
     applied: HashMap<(Kind, String), (u64, String)>,
+    /// What claims were let ask for.
+    enlarged: HashMap<String, Quantity>,
 }
 
 impl Act {
     pub(crate) fn new(client: Client, recorder: Recorder, metrics: Metrics, namespace: String) -> Self {
-        Self { client, recorder, metrics, namespace, applied: HashMap::new() }
+        Self { client, recorder, metrics, namespace, applied: HashMap::new(), enlarged: HashMap::new() }
     }
 
     /// Applies an object, unless the one of `version` is what it was made by the same application. What went wrong, for people.
@@ -57,6 +60,23 @@ impl Act {
             .map_err(|error| format!("the {kind} {} can not be applied: {error}", object.name))?;
         self.metrics.wrote(kind);
         self.applied.insert(key, (hash, version_of(object.kind, &applied.metadata)));
+        Ok(())
+    }
+
+    /// Lets a claim ask for more, once.
+    pub(crate) async fn enlarge(&mut self, enlarge: &Enlarge) -> Result<(), String> {
+        if self.enlarged.get(&enlarge.claim) == Some(&enlarge.size) {
+            return Ok(());
+        }
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.namespace);
+        let patch = Patch::Merge(json!({ "spec": { "resources": { "requests": { "storage": enlarge.size } } } }));
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patching = claims.patch(&enlarge.claim, &params, &patch);
+        request(patching)
+            .await
+            .map_err(|error| format!("the volume of {} can not be larger: {error}", enlarge.claim))?;
+        self.metrics.wrote("PersistentVolumeClaim");
+        self.enlarged.insert(enlarge.claim.clone(), enlarge.size.clone());
         Ok(())
     }
 

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::events::Recorder;
 use shardset_coordinator::{Coordinator, Round};
@@ -12,16 +15,16 @@ use shardset_handoff::{Wish, members};
 use shardset_membership::Record;
 use shardset_model::{Phase, RoutingKey, ShardCount, ShardIndex};
 use shardset_process::logging::chain;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::act::{Act, version_of};
 use crate::cluster::SetCluster;
 use crate::gateways::Gateways;
 use crate::objects::{Kind, Object, Tier};
-use crate::observe::Key;
+use crate::observe::{Caches, Key};
 use crate::operator::Context;
-use crate::plan::{Notice, Observed, notices, plan};
-use crate::wish::{given_up, is_stuck, wanted};
+use crate::plan::{Notice, Observed, Plan, notices, plan};
+use crate::wish::{Wanted, given_up, is_stuck, wanted};
 
 /// How often a set is looked at while something is under way.
 const WHILE_MOVING: Duration = Duration::from_millis(100);
@@ -85,11 +88,55 @@ impl Keeper {
 
     /// One look; how long to wait for the next one.
     async fn turn(&mut self, set: &Arc<MetricsShardSet>) -> Duration {
-        let mut blocked = Vec::new();
         let caches = self.context.caches.clone();
-        let worker_pods = caches.pods(&self.key, Tier::Worker);
+        let sight = Sight::of(&caches, &self.key);
+        let mut blocked = Vec::new();
+        let Some((wanted, record, round)) = self.coordinate(set, &sight, &mut blocked).await else {
+            return WHILE_QUIET;
+        };
+        let published = round.as_ref().and_then(|round| round.published.as_ref());
+        let gateways_at_epoch = match published {
+            Some(published) => self.gateways.at_epoch(published.epoch().get(), &sight.gateway_pods).await,
+            None => 0,
+        };
+        let before = self.blocked.take();
+        let pods: Vec<_> = sight.worker_pods.iter().map(AsRef::as_ref).collect();
+        let claims: Vec<_> = sight.claims.iter().map(AsRef::as_ref).collect();
+        let seen = Observed {
+            set,
+            wanted: &wanted,
+            image: &self.context.image,
+            workers: sight.workers.as_deref(),
+            worker_pods: &pods,
+            claims: &claims,
+            gateways: sight.gateways.as_deref(),
+            gateways_at_epoch,
+            round: round.as_ref(),
+            published_at: record.as_ref().and_then(published_at),
+            blocked: blocked.first().or(before.as_ref()).map(String::as_str),
+        };
+        let plan = plan(&seen, Timestamp::now());
+        self.carry_out(set, &sight, &plan, &mut blocked).await;
+        self.tell_of_lost_disks(set, round.as_ref()).await;
+        if let Err(why) = self.write_status(set, plan.status).await {
+            blocked.push(why);
+        }
+        self.say(&blocked, before.as_deref());
+        let is_quiet = round.as_ref().is_some_and(Round::is_done) && blocked.is_empty() && before.is_none();
+        self.blocked = blocked.into_iter().next();
+        if is_quiet { WHILE_QUIET } else { WHILE_MOVING }
+    }
+
+    /// Lets the coordinator bring about what is wanted: what that is, what is published, and what it saw. Nothing where it can not
+    /// be known what is wanted.
+    async fn coordinate(
+        &mut self,
+        set: &Arc<MetricsShardSet>,
+        sight: &Sight,
+        blocked: &mut Vec<String>,
+    ) -> Option<(Wanted, Option<Record>, Option<Round>)> {
         let cluster = self.coordinator.cluster();
-        cluster.know(Arc::clone(set), &worker_pods, caches.slice(&self.key));
+        cluster.know(Arc::clone(set), &sight.worker_pods, sight.slice.clone());
         let record = cluster.record().unwrap_or_else(|error| {
             blocked.push(chain(&error));
             None
@@ -98,76 +145,43 @@ impl Keeper {
             Ok(wanted) => wanted,
             Err(error) => {
                 tracing::error!(error = chain(&error), set = self.key.name, "the routing key of a set is none");
-                return WHILE_QUIET;
+                return None;
             }
         };
         self.coordinator.wish(wanted.wish.clone());
         self.give_up(set, record.as_ref());
-        let round = match self.coordinator.round().await {
-            Ok(round) => Some(round),
-            Err(error) => {
-                blocked.push(chain(&error));
-                None
-            }
-        };
+        let round = self.coordinator.round().await.map_err(|error| blocked.push(chain(&error))).ok();
         self.learn(round.as_ref());
-        match self.coordinator.cluster().publish_places().await {
-            Ok(_) => {}
-            Err(error) => blocked.push(chain(&error)),
+        if let Err(error) = self.coordinator.cluster().publish_places().await {
+            blocked.push(chain(&error));
         }
+        Some((wanted, record, round))
+    }
 
-        let gateway_pods = caches.pods(&self.key, Tier::Gateway);
-        let epoch = round.as_ref().and_then(|round| Some(round.published.as_ref()?.epoch().get())).unwrap_or(0);
-        let at_epoch = if epoch == 0 { 0 } else { self.gateways.at_epoch(epoch, &gateway_pods).await };
-        let (workers, gateways) = (caches.workers(&self.key), caches.gateways(&self.key));
-        let pods: Vec<_> = worker_pods.iter().map(AsRef::as_ref).collect();
-        let published_at = record.as_ref().and_then(Record::published);
-        let before = self.blocked.clone();
-        let seen = Observed {
-            set,
-            wanted: &wanted,
-            image: &self.context.image,
-            workers: workers.as_deref(),
-            worker_pods: &pods,
-            gateways: gateways.as_deref(),
-            gateways_at_epoch: at_epoch,
-            round: round.as_ref(),
-            published_at: published_at.and_then(|time| Timestamp::from_millisecond(time.0).ok()),
-            blocked: blocked.first().or(before.as_ref()).map(String::as_str),
-        };
-        let plan = plan(&seen, Timestamp::now());
-
+    /// Does what the plan says, but for the status.
+    async fn carry_out(&mut self, set: &MetricsShardSet, sight: &Sight, plan: &Plan, blocked: &mut Vec<String>) {
         for object in &plan.objects {
-            let version = self.version(object, workers.as_deref(), gateways.as_deref());
-            if let Err(why) = self.act.apply(object, version).await {
-                blocked.push(why);
+            let version = self.version(object, sight);
+            blocked.extend(self.act.apply(object, version).await.err());
+        }
+        for enlarge in &plan.enlarge {
+            blocked.extend(self.act.enlarge(enlarge).await.err());
+        }
+        let Some(replace) = &plan.replace else { return };
+        match self.act.replace(replace).await {
+            Ok(()) => {
+                let note = format!("pod {} makes room for one of the present template", replace.pod);
+                self.act.tell(set, &[Notice::normal("WorkerReplaced", note)]).await;
             }
+            Err(why) => blocked.push(why),
         }
-        if let Some(replace) = &plan.replace {
-            match self.act.replace(replace).await {
-                Ok(()) => {
-                    let note = format!("pod {} makes room for one of the present template", replace.pod);
-                    self.act.tell(set, &[Notice::normal("WorkerReplaced", note)]).await;
-                }
-                Err(why) => blocked.push(why),
-            }
-        }
-        self.tell_of_lost_disks(set, round.as_ref()).await;
-        if let Err(why) = self.write_status(set, plan.status).await {
-            blocked.push(why);
-        }
-        self.say(&blocked);
-        let is_quiet = round.as_ref().is_some_and(Round::is_done) && blocked.is_empty();
-        self.blocked = blocked.into_iter().next();
-        if is_quiet && before.is_none() { WHILE_QUIET } else { WHILE_MOVING }
     }
 
     /// Workers whose unsent streams are given up: because the user says so, or because the move takes too long and may.
     fn give_up(&mut self, set: &MetricsShardSet, record: Option<&Record>) {
         let Some(record) = record.filter(|record| record.membership().phase() == Phase::Moving) else { return };
         self.coordinator.give_up(given_up(set, record.membership()));
-        let since = record.published().and_then(|time| Timestamp::from_millisecond(time.0).ok());
-        let is_late = since.is_some_and(|since| is_stuck(set, since, Timestamp::now()));
+        let is_late = published_at(record).is_some_and(|since| is_stuck(set, since, Timestamp::now()));
         if is_late && set.spec.rebalance.on_timeout == OnTimeout::Proceed {
             let there = &self.there;
             self.coordinator.give_up(members(record.membership()).filter(|member| !there.contains(member)));
@@ -187,15 +201,10 @@ impl Keeper {
     }
 
     /// The version of an object as the watches know it; none where it is not there.
-    fn version(
-        &self,
-        object: &Object,
-        workers: Option<&k8s_openapi::api::apps::v1::StatefulSet>,
-        gateways: Option<&k8s_openapi::api::apps::v1::Deployment>,
-    ) -> Option<String> {
+    fn version(&self, object: &Object, sight: &Sight) -> Option<String> {
         match object.kind {
-            Kind::StatefulSet => workers.map(|workers| version_of(object.kind, &workers.metadata)),
-            Kind::Deployment => gateways.map(|gateways| version_of(object.kind, &gateways.metadata)),
+            Kind::StatefulSet => sight.workers.as_ref().map(|workers| version_of(object.kind, &workers.metadata)),
+            Kind::Deployment => sight.gateways.as_ref().map(|gateways| version_of(object.kind, &gateways.metadata)),
             kind => self.context.caches.versions.of(kind, &self.key.namespace, &object.name),
         }
     }
@@ -233,11 +242,39 @@ impl Keeper {
     }
 
     /// What can not be done is logged when it is another thing than before.
-    fn say(&self, blocked: &[String]) {
-        for why in blocked.iter().filter(|why| self.blocked.as_ref() != Some(why)) {
+    fn say(&self, blocked: &[String], before: Option<&str>) {
+        for why in blocked.iter().filter(|why| before != Some(why.as_str())) {
             tracing::error!(set = self.key.name, namespace = self.key.namespace, "{why}");
         }
     }
+}
+
+/// What the watches know of a set at the time of one look.
+struct Sight {
+    workers: Option<Arc<StatefulSet>>,
+    worker_pods: Vec<Arc<Pod>>,
+    claims: Vec<Arc<PersistentVolumeClaim>>,
+    gateways: Option<Arc<Deployment>>,
+    gateway_pods: Vec<Arc<Pod>>,
+    slice: Option<Arc<EndpointSlice>>,
+}
+
+impl Sight {
+    fn of(caches: &Caches, key: &Key) -> Self {
+        Self {
+            workers: caches.workers(key),
+            worker_pods: caches.pods(key, Tier::Worker),
+            claims: caches.claims(key),
+            gateways: caches.gateways(key),
+            gateway_pods: caches.pods(key, Tier::Gateway),
+            slice: caches.slice(key),
+        }
+    }
+}
+
+/// When a membership was published.
+fn published_at(record: &Record) -> Option<Timestamp> {
+    Timestamp::from_millisecond(record.published()?.0).ok()
 }
 
 /// Whether two statuses differ in numbers that change all the time only.

@@ -14,6 +14,7 @@ mod pod;
 mod service;
 mod worker;
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
 use kube::{Resource, ResourceExt};
@@ -73,6 +74,8 @@ pub struct Blueprint<'a> {
     pub image: &'a str,
     /// How many workers run: not what is asked for while streams move.
     pub workers: u32,
+    /// How large the volumes of the StatefulSet that is there are, which it can not change.
+    pub size: Option<&'a Quantity>,
 }
 
 /// All objects of a set, in an order in which each finds what it needs.

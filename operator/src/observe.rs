@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::core::ObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use shardset_crds::MetricsShardSet;
 use shardset_slice::names;
 use tokio::sync::Notify;
 
-use crate::objects::{Kind, Tier};
+use crate::objects::{COMPONENT, Kind, Tier};
 
 pub(crate) use follow::{Scope, follow};
 
@@ -34,14 +35,18 @@ pub(crate) struct Caches {
     pub(crate) stateful_sets: Store<StatefulSet>,
     pub(crate) deployments: Store<Deployment>,
     pub(crate) pods: Store<Pod>,
+    pub(crate) claims: Store<PersistentVolumeClaim>,
     pub(crate) slices: Store<EndpointSlice>,
     pub(crate) versions: Versions,
     pub(crate) news: News,
 }
 
-/// The versions of objects that are there, by namespace and name.
+/// The versions of objects that are there.
 #[derive(Clone, Default)]
-pub(crate) struct Versions(Arc<Mutex<HashMap<(Kind, String, String), String>>>);
+pub(crate) struct Versions(Arc<Mutex<HashMap<Named, String>>>);
+
+/// An object by its kind, namespace and name.
+type Named = (Kind, String, String);
 
 /// Who waits for news of which set.
 #[derive(Clone, Default)]
@@ -66,14 +71,21 @@ impl Caches {
 
     /// The pods of one tier.
     pub(crate) fn pods(&self, key: &Key, tier: Tier) -> Vec<Arc<Pod>> {
-        let is_of = |pod: &Pod| {
-            let label = |name: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(name));
-            pod.metadata.namespace.as_ref() == Some(&key.namespace)
-                && label(names::SET) == Some(&key.name)
-                && label(crate::objects::COMPONENT).map(String::as_str) == Some(tier.component())
-        };
-        self.pods.state_filter(is_of)
+        self.pods.state_filter(|pod| is_of(key, tier, &pod.metadata))
     }
+
+    /// The claims of the workers.
+    pub(crate) fn claims(&self, key: &Key) -> Vec<Arc<PersistentVolumeClaim>> {
+        self.claims.state_filter(|claim| is_of(key, Tier::Worker, &claim.metadata))
+    }
+}
+
+/// Whether an object in this namespace with these labels is of a tier of the set.
+fn is_of(key: &Key, tier: Tier, metadata: &ObjectMeta) -> bool {
+    let label = |name: &str| metadata.labels.as_ref().and_then(|labels| labels.get(name)).map(String::as_str);
+    metadata.namespace.as_ref() == Some(&key.namespace)
+        && label(names::SET) == Some(&key.name)
+        && label(COMPONENT) == Some(tier.component())
 }
 
 impl Versions {
@@ -81,7 +93,7 @@ impl Versions {
         self.lock().get(&(kind, namespace.to_owned(), name.to_owned())).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Kind, String, String), String>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Named, String>> {
         // Whole between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,9 +9,10 @@ mod notices;
 mod replicas;
 mod rollout;
 mod status;
+mod volumes;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::jiff::Timestamp;
 use shardset_coordinator::Round;
 use shardset_crds::{MetricsShardSet, MetricsShardSetStatus};
@@ -22,6 +23,7 @@ use crate::wish::Wanted;
 pub use notices::{Notice, notices};
 pub use rollout::Replace;
 pub(crate) use rollout::is_ready;
+pub use volumes::Enlarge;
 
 /// What is seen of a set.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,8 @@ pub struct Observed<'a> {
     pub workers: Option<&'a StatefulSet>,
     /// Their pods.
     pub worker_pods: &'a [&'a Pod],
+    /// The claims of their volumes.
+    pub claims: &'a [&'a PersistentVolumeClaim],
     /// The gateways as Kubernetes has them.
     pub gateways: Option<&'a Deployment>,
     /// How many gateways route by the published epoch.
@@ -53,6 +57,8 @@ pub struct Observed<'a> {
 pub struct Plan {
     /// What there shall be.
     pub objects: Vec<Object>,
+    /// Volumes that are to be larger.
+    pub enlarge: Vec<Enlarge>,
     /// A pod that is to make room for its successor.
     pub replace: Option<Replace>,
     /// How things stand.
@@ -63,7 +69,13 @@ pub struct Plan {
 pub fn plan(seen: &Observed<'_>, now: Timestamp) -> Plan {
     let workers = replicas::of_workers(seen);
     Plan {
-        objects: objects(Blueprint { set: seen.set, image: seen.image, workers }),
+        objects: objects(Blueprint {
+            set: seen.set,
+            image: seen.image,
+            workers,
+            size: volumes::of_template(seen.workers),
+        }),
+        enlarge: volumes::enlarge(seen),
         replace: rollout::replace(seen),
         status: status::status(seen, now),
     }

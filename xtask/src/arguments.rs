@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 
+use crate::cluster::Cluster;
+
 /// The tasks of the project.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
@@ -32,9 +34,12 @@ pub(crate) enum Task {
     E2e {
         /// Only the test file of this name (e2e/tests/NAME.rs).
         only: Option<String>,
-        /// Write the generated parts of docs/ anew (with `documentation`).
+        /// Write the generated parts of docs/, charts/ and crds/ anew (with `documentation` or `charts`).
         #[arg(long)]
         bless: bool,
+        /// The suite on a cluster instead; `only` is then a part of a test's name.
+        #[arg(long, value_name = "CLUSTER", conflicts_with = "bless")]
+        cluster: Option<Cluster>,
     },
     /// Make the image of the product as an archive, for `kind load image-archive` or `ctr images import`.
     Image {

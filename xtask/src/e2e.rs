@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
 use crate::report::Report;
-use crate::suite::{EVERYTHING, cargo};
+use crate::suite::{EVERYTHING, FEATURES, cargo};
 use crate::{cache, tools};
 
 /// The tools, and the variables that tell the tests where each is.
@@ -15,6 +15,7 @@ struct Tools {
     prometheus: Option<PathBuf>,
     javascript: Option<PathBuf>,
     python: Option<PathBuf>,
+    helm: Option<PathBuf>,
 }
 
 /// Runs all test files of `e2e/`, or the one called `only`; with `bless`, generated pages are written instead of compared.
@@ -28,6 +29,7 @@ pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>, bless:
         prometheus: tools::prometheus(cache, report)?,
         javascript: tools::javascript(cache, report)?,
         python: tools::python(cache, report)?,
+        helm: tools::helm(cache, report)?.map(|folder| folder.join("helm")),
     };
     let files = cache::names(&cache.in_clone("e2e/tests"), "rs")?;
     let wanted = |file: &&String| only.is_none_or(|only| only == *file) && tools.suffice_for(file);
@@ -36,7 +38,7 @@ pub(crate) fn run(cache: &Cache, report: &mut Report, only: Option<&str>, bless:
         report.skip("end-to-end tests", "no file of that name, or not the tools for it");
         return Ok(());
     }
-    let mut tests = cargo(&["test", "--workspace", "--features", "shardset-e2e/real-parts", "--no-fail-fast"]);
+    let mut tests = cargo(&["test", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
     tests.args(chosen.into_iter().flat_map(|file| ["--test", file]));
     // The chain of an error says what happened; a backtrace of the runtime buries it.
     tests.envs(tools.variables()).env("RUST_LIB_BACKTRACE", "0");
@@ -54,6 +56,7 @@ impl Tools {
             Some("javascript") => &[&self.prometheus, &self.javascript],
             Some("python") => &[&self.prometheus, &self.python],
             Some("prometheus") => &[&self.prometheus],
+            Some("charts") => &[&self.helm],
             _ => &[],
         };
         needed.iter().all(|tool| tool.is_some())
@@ -64,6 +67,7 @@ impl Tools {
             ("SHARDSET_E2E_PROMETHEUS", &self.prometheus),
             ("SHARDSET_E2E_NODE_MODULES", &self.javascript),
             ("SHARDSET_E2E_PYTHON", &self.python),
+            ("SHARDSET_E2E_HELM", &self.helm),
         ];
         all.into_iter().filter_map(|(variable, tool)| Some((variable, tool.as_deref()?)))
     }
@@ -75,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_test_file_runs_where_its_tools_are() {
-        let tools = Tools { prometheus: Some(PathBuf::new()), javascript: None, python: Some(PathBuf::new()) };
+        let (there, prometheus) = (Some(PathBuf::new()), Some(PathBuf::new()));
+        let tools = Tools { prometheus, javascript: None, python: there, helm: None };
         assert!(tools.suffice_for("python_sdk") && tools.suffice_for("prometheus_backend"));
         assert!(!tools.suffice_for("javascript_sdk"));
         let none = Tools { prometheus: None, ..tools };

@@ -26,7 +26,14 @@ pub(crate) fn run(cache: &Cache, name: &str, archive: &Path, is_dev: bool) -> an
     let mut build = cargo(&build);
     build.current_dir(cache.in_clone("."));
     ensure!(report::run(build), "shardset can not be built");
-    of_binary(&built(cache, if is_dev { "debug" } else { "release" }), name, archive)
+    of_binary(&built(if is_dev { "debug" } else { "release" })?, name, archive)
+}
+
+/// Writes the archive of an image that has this program and runs it.
+pub(crate) fn of_program(built: &Path, name: &str, archive: &Path) -> anyhow::Result<()> {
+    let root = tempfile::tempdir()?;
+    program(built, root.path(), "/program")?;
+    write(Image { name, entrypoint: &["/program"], user: USER, root: root.path() }, archive)
 }
 
 /// Writes the archive of an image with this binary.
@@ -45,8 +52,9 @@ pub(crate) fn of_binary(binary: &Path, name: &str, archive: &Path) -> anyhow::Re
     write(Image { name, entrypoint: &[PROGRAM], user: USER, root }, archive)
 }
 
-/// The binary of a profile, in the folder that cargo builds into.
-pub(crate) fn built(cache: &Cache, profile: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| cache.in_clone("target"), PathBuf::from);
-    target.join(profile).join("shardset")
+/// The binary of a profile: beside this program, or in the folder beside that one.
+pub(crate) fn built(profile: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("where this program is")?;
+    let profiles = this.parent().and_then(Path::parent).context("a program stands in the folder of its profile")?;
+    Ok(profiles.join(profile).join("shardset"))
 }

@@ -6,6 +6,7 @@
 mod arguments;
 mod cache;
 mod chaos;
+mod cluster;
 mod e2e;
 mod fuzz;
 mod image;
@@ -26,16 +27,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut report = report::Report::new(arguments.ci);
     match arguments.task {
         Task::Test { fuzz_seconds } => suite::test(&cache, &mut report, fuzz_seconds)?,
-        Task::E2e { only, bless } => e2e::run(&cache, &mut report, only.as_deref(), bless)?,
+        Task::E2e { only, bless, cluster } => suite::e2e(&cache, &mut report, cluster, only.as_deref(), bless)?,
         Task::Image { name, dev, archive } => image::run(&cache, &name, &archive, dev)?,
         Task::Chaos { arguments } => chaos::run(&cache, &mut report, &arguments)?,
         Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,
-        Task::Sim { arguments } => {
-            report.check("simulator", suite::released("shardset-sim", &arguments));
-        }
-        Task::Bench { arguments } => {
-            report.check("bench", suite::released("shardset-bench", &arguments));
-        }
+        Task::Sim { arguments } => suite::released(&mut report, "shardset-sim", &arguments),
+        Task::Bench { arguments } => suite::released(&mut report, "shardset-bench", &arguments),
     }
     Ok(report.close())
 }

@@ -6,12 +6,15 @@ use std::ffi::OsStr;
 use std::process::Command;
 
 use crate::cache::Cache;
+use crate::cluster::{self, Cluster};
 use crate::report::Report;
 use crate::{chaos, e2e, fuzz, tools};
 
 /// Everything, tests with real parts included. All steps name the whole workspace, because the packages named decide the
 /// features of what they share: each other choice would build tokio and all that stands on it once more.
-pub(crate) const EVERYTHING: [&str; 4] = ["--workspace", "--all-targets", "--features", "shardset-e2e/real-parts"];
+pub(crate) const EVERYTHING: [&str; 4] = ["--workspace", "--all-targets", "--features", FEATURES];
+/// What compiles the tests that need real parts, and those that need a cluster.
+pub(crate) const FEATURES: &str = "shardset-e2e/real-parts,shardset-suite/cluster";
 
 /// Runs the whole suite.
 pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> anyhow::Result<()> {
@@ -26,7 +29,22 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
     dependencies(cache, report)?;
     fuzz::run(cache, report, fuzz_seconds)?;
     e2e::run(cache, report, None, false)?;
+    cluster::run(cache, report, Cluster::Local, None)?;
     chaos::run(cache, report, &chaos::OF_THE_SUITE.map(Into::into))
+}
+
+/// The tests with real parts: those of this machine, or the suite on a cluster.
+pub(crate) fn e2e(
+    cache: &Cache,
+    report: &mut Report,
+    cluster: Option<Cluster>,
+    only: Option<&str>,
+    bless: bool,
+) -> anyhow::Result<()> {
+    match cluster {
+        Some(cluster) => cluster::run(cache, report, cluster, only),
+        None => e2e::run(cache, report, only, bless),
+    }
 }
 
 /// Licences, bans and sources. The advisory database is not asked: it is on the network and changes under a test.
@@ -43,11 +61,11 @@ fn dependencies(cache: &Cache, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A program of this workspace, as fast as it is.
-pub(crate) fn released(package: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
+/// Runs a program of this workspace, as fast as it is.
+pub(crate) fn released(report: &mut Report, package: &str, arguments: &[impl AsRef<OsStr>]) {
     let mut program = cargo(&["run", "--release", "--quiet", "--package", package, "--"]);
     program.args(arguments);
-    program
+    report.check(package, program);
 }
 
 pub(crate) fn cargo(arguments: &[&str]) -> Command {

@@ -16,22 +16,73 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Folder with `prometheus` and `promtool`, built without service discovery and without the web pages.
 pub(crate) fn prometheus(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<PathBuf>> {
-    let name = "Prometheus";
+    go_tools(cache, report, "Prometheus", "e2e/tools", |folder| {
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-p", "2", "-tags", "remove_all_sd", "-ldflags", "-s -w"]);
+        go.arg("-o").arg(folder.join("")).arg("tool");
+        go
+    })
+}
+
+/// Folder with the programs of a Kubernetes cluster, kubectl among them.
+pub(crate) fn kubernetes(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<PathBuf>> {
+    go_tools(cache, report, "Kubernetes", "e2e/cluster", |folder| {
+        let version = |name, value| format!("-X k8s.io/component-base/version.{name}={value}");
+        let [major, minor, whole] = ["1", "34", "v1.34.4"];
+        let versions = [version("gitVersion", whole), version("gitMajor", major), version("gitMinor", minor)].join(" ");
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-p", "2", "-ldflags"]).arg(format!("-s -w {versions}"));
+        go.arg("-o").arg(folder.join("")).arg("tool");
+        go
+    })
+}
+
+/// Folder with `coredns`, of which the cluster's names come.
+pub(crate) fn coredns(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<PathBuf>> {
+    go_tools(cache, report, "CoreDNS", "e2e/cluster/coredns", |folder| {
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-p", "2", "-ldflags", "-s -w", "-o"]).arg(folder.join("")).arg("tool");
+        go
+    })
+}
+
+/// Folder with `helm`.
+pub(crate) fn helm(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<PathBuf>> {
+    go_tools(cache, report, "Helm", "e2e/helm", |folder| {
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-p", "2", "-ldflags", "-s -w", "-o"]).arg(folder.join("")).arg("tool");
+        go
+    })
+}
+
+/// Whether this machine can run a cluster of its own: it has what runs containers, and this is root. What else is missing the
+/// cluster says itself.
+pub(crate) fn runs_containers() -> bool {
+    let whoami = Command::new("id").arg("-u").output();
+    has("containerd", "--version") && whoami.is_ok_and(|said| said.stdout.trim_ascii() == b"0")
+}
+
+/// What is built from a `go.mod` of ours.
+fn go_tools(
+    cache: &Cache,
+    report: &mut Report,
+    name: &str,
+    module: &str,
+    build: impl FnOnce(&Path) -> Command,
+) -> anyhow::Result<Option<PathBuf>> {
     if !has("go", "version") {
         report.skip(name, "needs Go to build it");
         return Ok(None);
     }
-    let key = cache.key(&["e2e/tools/go.mod", "e2e/tools/go.sum"])?;
-    Ok(report.prepare(name, || cache.filled(&format!("prometheus-{key}"), |folder| build_prometheus(cache, folder))))
-}
-
-fn build_prometheus(cache: &Cache, folder: &Path) -> anyhow::Result<()> {
-    let package = "github.com/prometheus/prometheus/cmd";
-    let mut go = Command::new("go");
-    go.current_dir(cache.in_clone("e2e/tools")).args(["build", "-trimpath", "-p", "2", "-tags", "remove_all_sd"]);
-    go.args(["-ldflags", "-s -w", "-o"]).arg(folder.join("")).arg(format!("{package}/prometheus"));
-    go.arg(format!("{package}/promtool"));
-    succeed(go)
+    let key = cache.key(&[&format!("{module}/go.mod"), &format!("{module}/go.sum")])?;
+    let fill = |folder: &Path| {
+        let mut go = build(folder);
+        // Programs that need nothing of the machine they run on, and no C compiler to be built.
+        go.current_dir(cache.in_clone(module)).env("CGO_ENABLED", "0");
+        succeed(go)
+    };
+    let folder = format!("{}-{key}", name.to_lowercase());
+    Ok(report.prepare(name, || cache.filled(&folder, fill)))
 }
 
 /// The `node_modules` of the JavaScript SDK.

@@ -35,10 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("shardset-slice", &["membership", "model", "process"]),
     ("shardset-crds", &[]),
-    (
-        "shardset-operator",
-        &["coordinator", "crds", "handoff", "membership", "model", "process", "slice"],
-    ),
+    ("shardset-operator", &["coordinator", "crds", "handoff", "membership", "model", "process", "slice"]),
     ("shardset-coordinator", &["handoff", "membership", "model", "wire"]),
     ("shardset-sim", &["accumulate", "handoff", "journal", "model", "placement"]),
     ("shardset-load", &["model", "wire"]),
@@ -80,8 +77,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("shardset-chaos", &["e2e", "load", "process"]),
     ("shardset-e2e", &[]),
+    ("shardset-image", &[]),
+    ("shardset-cluster", &["image"]),
+    ("shardset-suite", &["crds", "e2e", "membership", "model", "slice"]),
     ("shardset-tidy", &[]),
-    ("xtask", &[]),
+    ("xtask", &["image"]),
 ];
 
 /// Each pure package, and the outside packages that it may name.
@@ -102,13 +102,24 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "anyhow",
-        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "shardset-e2e", "shardset-process", "xtask"],
+        &[
+            "shardset",
+            "shardset-load",
+            "shardset-bench",
+            "shardset-chaos",
+            "shardset-cluster",
+            "shardset-e2e",
+            "shardset-image",
+            "shardset-process",
+            "shardset-suite",
+            "xtask",
+        ],
         "a library's errors are typed: one thiserror enum per operation",
     ),
     ("mimalloc", &["shardset", "shardset-bench"], "the binary chooses the allocator"),
     (
         "clap",
-        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "shardset-sim", "xtask"],
+        &["shardset", "shardset-load", "shardset-bench", "shardset-chaos", "shardset-cluster", "shardset-sim", "xtask"],
         "arguments are parsed by the binary",
     ),
 ];

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::{Api, Client, Config};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client, Config, ResourceExt};
 use shardset_e2e::{tool, wait};
 use tokio::sync::OnceCell;
 
@@ -66,4 +68,24 @@ pub fn kubectl(arguments: &[&str]) -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     ensure!(output.status.success(), "kubectl {}: {text}", arguments.join(" "));
     Ok(text)
+}
+
+/// The sum of a metric's series at the operator that acts.
+///
+/// # Errors
+///
+/// There is no such operator, or it does not answer.
+pub async fn metric_of_leader(name: &str) -> anyhow::Result<f64> {
+    let client = client().await?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    for pod in pods.list(&ListParams::default()).await? {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{}:9465/proxy/metrics", pod.name_any());
+        let Ok(text) = client.request_text(http::Request::get(path).body(Vec::new())?).await else { continue };
+        if text.contains("\nshardset_operator_leader 1") {
+            let of_name = |line: &&str| line.starts_with(name);
+            let values = text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            return Ok(values.sum());
+        }
+    }
+    anyhow::bail!("no operator acts")
 }

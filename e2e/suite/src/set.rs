@@ -135,7 +135,8 @@ pub fn condition<'a>(status: &'a MetricsShardSetStatus, name: &str) -> &'a str {
     status.conditions.iter().find(|condition| condition.type_ == name).map_or("", |condition| &condition.status)
 }
 
-fn lay_over(under: &mut Value, over: Value) {
+/// Lays one JSON value over another; null takes away.
+pub fn lay_over(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
             for (key, value) in over {

@@ -35,7 +35,7 @@ pub(super) fn stateful_set(of: Blueprint<'_>) -> Object {
         "template": pods(of),
     });
     if workers.storage.size.is_some() {
-        spec["volumeClaimTemplates"] = json!([claim(&name, &workers.storage)]);
+        spec["volumeClaimTemplates"] = json!([claim(of, &workers.storage)]);
         spec["persistentVolumeClaimRetentionPolicy"] = retention(&workers.storage);
     }
     of.object(Kind::StatefulSet, Tier::Worker, json!({ "spec": spec }))
@@ -82,15 +82,16 @@ fn pods(of: Blueprint<'_>) -> Value {
     template(of, Tier::Worker, &workers.pod, container, json!({ CONFIG_HASH: config(of.set).hash() }))
 }
 
-fn claim(set: &str, storage: &Storage) -> Value {
+/// A StatefulSet can not change its claims: a larger size goes to each claim itself, when that is there.
+fn claim(of: Blueprint<'_>, storage: &Storage) -> Value {
     let mut spec = json!({
         "accessModes": ["ReadWriteOnce"],
-        "resources": { "requests": { "storage": storage.size } },
+        "resources": { "requests": { "storage": of.size.or(storage.size.as_ref()) } },
     });
     if let Some(class) = &storage.storage_class_name {
         spec["storageClassName"] = json!(class);
     }
-    json!({ "metadata": { "name": DATA, "labels": selector(set, Tier::Worker) }, "spec": spec })
+    json!({ "metadata": { "name": DATA, "labels": selector(&of.name(), Tier::Worker) }, "spec": spec })
 }
 
 fn retention(storage: &Storage) -> Value {

@@ -7,7 +7,7 @@ use std::future::Future;
 use futures_util::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -43,6 +43,7 @@ pub(crate) fn follow(scope: &Scope, readiness: &Readiness, tasks: &Tasks) -> Cac
         stateful_sets: watches.store::<StatefulSet>("statefulsets", ours.clone()),
         deployments: watches.store::<Deployment>("deployments", ours.clone()),
         pods: watches.store::<Pod>("pods", ours.clone()),
+        claims: watches.store::<PersistentVolumeClaim>("persistentvolumeclaims", ours),
         slices: watches.store::<EndpointSlice>("endpointslices", slices()),
         versions: watches.versions.clone(),
         news: watches.news.clone(),

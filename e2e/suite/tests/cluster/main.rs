@@ -1,4 +1,12 @@
-//! Shardset on a real cluster.
+//! Shardset on a real cluster: what a user does with it, and what happens to it.
 #![cfg(feature = "cluster")]
 
+mod faults;
+mod ingest;
+mod many;
+mod operator;
+mod resource;
+mod rollout;
+mod rules;
 mod scale;
+mod sets;

@@ -1,0 +1,62 @@
+//! Sets side by side, and the end of one.
+
+use anyhow::{anyhow, ensure};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::json;
+use shardset_crds::MetricsShardSet;
+use shardset_suite::load::Load;
+use shardset_suite::prometheus::Prometheus;
+use shardset_suite::set::Set;
+use shardset_suite::space::within;
+
+#[tokio::test]
+async fn two_sets_of_one_namespace_know_nothing_of_each_other() -> anyhow::Result<()> {
+    within(async |space| {
+        let prometheus = Prometheus::start(&space).await?;
+        let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
+        // One's name begins with the other's: whoever looks for names must not take one for the other.
+        let first = Set::new(&space, "demo", 1, export.clone()).await?;
+        let second = Set::new(&space, "demo-worker", 1, export).await?;
+        first.serves(1).await?;
+        second.serves(1).await?;
+        let flags = ["--duration", "20s", "--rate", "300"];
+        let load = Load::start(&second, &prometheus, &flags).await?;
+        prometheus.has_totals().await?;
+        first.scale(2).await?;
+        first.serves(2).await?;
+        load.is_exact(120).await?;
+        ensure!(second.status().await?.epoch == 1 && first.status().await?.streams == 0, "they are mixed up");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_set_that_is_deleted_leaves_nothing_but_the_volumes_it_was_to_leave() -> anyhow::Result<()> {
+    within(async |space| {
+        let delete = json!({ "workers": { "storage": { "retention": { "whenDeleted": "Delete" } } } });
+        for (name, retention, left) in [("keeps", json!({}), 1), ("deletes", delete, 0)] {
+            let set = Set::new(&space, name, 1, retention).await?;
+            set.serves(1).await?;
+            space.api::<MetricsShardSet>().delete(name, &DeleteParams::background()).await?;
+            let of_set = ListParams::default().labels(&format!("shardset.dev/set={name}"));
+            space
+                .until("everything is gone", 60, async || {
+                    let pods = space.pods(&format!("shardset.dev/set={name}")).await?.len();
+                    let others = space.api::<StatefulSet>().list(&of_set).await?.items.len()
+                        + space.api::<EndpointSlice>().list(&of_set).await?.items.len();
+                    let claims = space.api::<PersistentVolumeClaim>().list(&of_set).await?.items.len();
+                    if pods == 0 && others == 0 && claims == left {
+                        return Ok(());
+                    }
+                    Err(anyhow!("{name}: {pods} pods, {others} others and {claims} claims are left"))
+                })
+                .await?;
+        }
+        Ok(())
+    })
+    .await
+}

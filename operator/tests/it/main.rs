@@ -1,0 +1,10 @@
+//! Plans: what is to be done for what is seen, and how it stands.
+
+mod conditions;
+mod notices;
+mod objects;
+mod replicas;
+mod rollout;
+mod scene;
+mod volumes;
+mod wishes;

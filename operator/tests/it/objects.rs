@@ -1,0 +1,86 @@
+//! What is applied for a set, compared with files: nothing of it may change by the way, since another template restarts workers.
+//!
+//! `SHARDSET_BLESS=1 cargo test --package shardset-operator` writes the files anew.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+use shardset_operator::{Blueprint, objects};
+
+use crate::scene::set;
+
+fn compare(name: &str, spec: serde_json::Value) {
+    let set = set(spec);
+    let objects = objects(Blueprint { set: &set, image: "shardset:test", workers: 3, size: None });
+    let yaml = |object: &shardset_operator::Object| serde_saphyr::to_string(&object.body).expect("JSON is YAML");
+    let text = objects.iter().map(yaml).collect::<Vec<_>>().join("---\n");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    #[expect(clippy::disallowed_methods, reason = "a test has no arguments of its own")]
+    if std::env::var_os("SHARDSET_BLESS").is_some() {
+        fs::write(&path, &text).expect("it is written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    let differs = text.lines().zip(expected.lines()).position(|(now, then)| now != then);
+    assert!(text == expected, "{name} differs from line {:?} on", differs.map(|line| line + 1));
+}
+
+#[test]
+fn the_least_set_is_as_it_was() {
+    compare("least.yaml", json!({}));
+}
+
+#[test]
+fn a_set_that_says_everything_is_as_it_was() {
+    let secret = |key: &str| json!({ "name": "backend", "key": key });
+    let pod = json!({
+        "image": "registry.example/shardset:1.2",
+        "imagePullPolicy": "Always",
+        "imagePullSecrets": [{ "name": "registry" }],
+        "resources": { "requests": { "cpu": "500m", "memory": "1Gi" }, "limits": { "memory": "1Gi" } },
+        "nodeSelector": { "disk": "fast" },
+        "tolerations": [{ "key": "dedicated", "operator": "Exists" }],
+        "affinity": { "nodeAffinity": {} },
+        "topologySpreadConstraints": [{ "maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule" }],
+        "priorityClassName": "high",
+        "annotations": { "a": "b" },
+        "labels": { "team": "x" },
+        "env": [{ "name": "RUST_LOG", "value": "debug" }],
+        "podSecurityContext": { "runAsUser": 1000 },
+        "securityContext": { "privileged": false },
+        "serviceAccountName": "mine",
+    });
+    let mimir = json!({
+        "url": "https://mimir.example/api/v1/push",
+        "timeoutSeconds": 5,
+        "basicAuth": { "username": "u", "password": secret("password") },
+        "headers": [{ "name": "X-Scope-OrgID", "value": "team" }],
+        "tls": { "authority": secret("ca"), "certificate": secret("cert"), "privateKey": secret("key") },
+    });
+    let other = json!({ "url": "http://other.example/", "bearerToken": { "name": "other", "key": "token" } });
+    let spec = json!({
+        "routing": { "key": "attributes", "attributes": ["tenant"] },
+        "workers": {
+            "replicas": 3,
+            "storage": { "size": "20Gi", "storageClassName": "fast", "retention": { "whenDeleted": "Delete", "whenScaled": "Retain" } },
+            "durability": "Interval",
+            "streams": { "max": 2_000_000, "idleSeconds": 60, "forgetAfterSeconds": 3600, "dedupeWindowSeconds": 30, "writers": "One" },
+            "pod": pod,
+        },
+        "gateway": { "replicas": 4, "service": { "type": "LoadBalancer", "annotations": { "lb": "nlb" } }, "pod": pod },
+        "export": {
+            "remoteWrite": [mimir, other],
+            "prometheus": { "port": 9500 },
+            "intervalSeconds": 10,
+            "heartbeatSeconds": 30,
+            "promoteResourceAttributes": ["service.name"],
+            "externalLabels": [{ "name": "cluster", "value": "a" }],
+        },
+    });
+    compare("everything.yaml", spec);
+}
+
+#[test]
+fn a_set_of_no_volumes_is_as_it_was() {
+    compare("ephemeral.yaml", json!({ "workers": { "storage": { "ephemeral": { "sizeLimit": "1Gi" } } } }));
+}

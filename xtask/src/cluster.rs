@@ -22,6 +22,10 @@ const PROMETHEUS: &str = "shardset.invalid/prometheus:dev";
 /// Tests at a time: each has some pods on two cores.
 const AT_A_TIME: &str = "2";
 
+/// What runs on any cluster, and what only on one whose parts can be stopped.
+const ANYWHERE: [&str; 1] = ["cluster"];
+const HERE: [&str; 2] = ["cluster", "disruption"];
+
 /// Where the suite runs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Cluster {
@@ -52,7 +56,7 @@ pub(crate) fn run(cache: &Cache, report: &mut Report, cluster: Cluster, only: Op
         Cluster::Local => local(cache, report, &parts, only),
         Cluster::Kind => kind(cache, report, &parts, only),
         Cluster::Current => {
-            report.tests("suite on the current cluster", suite(cache, &parts, only, Command::new("env")));
+            report.tests("suite on the current cluster", suite(cache, &parts, only, &ANYWHERE, Command::new("env")));
             Ok(())
         }
     }
@@ -74,10 +78,10 @@ fn parts(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<Parts>> {
     Ok(made.map(|()| Parts { images: images.to_vec(), helm: helm.join("helm"), _folder: folder }))
 }
 
-/// `before`, and then the suite, which `before` runs.
-fn suite(cache: &Cache, parts: &Parts, only: Option<&str>, mut before: Command) -> Command {
-    before.args(["cargo", "test", "--workspace", "--features", FEATURES, "--test", "cluster", "--"]);
-    before.args(["--test-threads", AT_A_TIME]).args(only);
+/// `before`, and then the tests of these files, which `before` runs.
+fn suite(cache: &Cache, parts: &Parts, only: Option<&str>, files: &[&str], mut before: Command) -> Command {
+    before.args(["cargo", "test", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
+    before.args(files.iter().flat_map(|file| ["--test", file])).args(["--", "--test-threads", AT_A_TIME]).args(only);
     before.env("SHARDSET_E2E_HELM", &parts.helm).env("SHARDSET_SUITE_CHARTS", cache.in_clone("charts"));
     // The chain of an error says what happened; a backtrace of the runtime buries it.
     before.env("RUST_LIB_BACKTRACE", "0");
@@ -98,7 +102,7 @@ fn local(cache: &Cache, report: &mut Report, parts: &Parts, only: Option<&str>) 
         cluster.arg("--image").arg(image);
     }
     cluster.arg("--");
-    report.tests("suite on a local cluster", suite(cache, parts, only, cluster));
+    report.tests("suite on a local cluster", suite(cache, parts, only, &HERE, cluster));
     Ok(())
 }
 
@@ -118,7 +122,7 @@ fn kind(cache: &Cache, report: &mut Report, parts: &Parts, only: Option<&str>) -
     if made {
         let mut env = Command::new("env");
         env.env("KUBECONFIG", &kubeconfig);
-        report.tests("suite on a kind cluster", suite(cache, parts, only, env));
+        report.tests("suite on a kind cluster", suite(cache, parts, only, &ANYWHERE, env));
     }
     // Also what was made by half.
     report::run(kind(&["delete", "cluster"], None));

@@ -45,17 +45,46 @@ pub async fn bare_client() -> anyhow::Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
+/// As a user does: a namespace that enforces the restricted profile, the resource, and the operator with the role that it has.
 async fn install(client: Client) -> anyhow::Result<()> {
-    kubectl(&["apply", "--server-side", "-f", &tool("SHARDSET_SUITE_CRD")?.to_string_lossy()])?;
+    let charts = tool("SHARDSET_SUITE_CHARTS")?;
+    let chart = |name: &str| charts.join(name).to_string_lossy().into_owned();
+    apply_namespace()?;
+    let install = |release: &str, more: &[&str]| {
+        helm(&[&["upgrade", "--install", "--namespace", NAMESPACE, release, &chart(release)], more].concat())
+    };
+    install("shardset-crds", &[])?;
+    let values = ["image.registry=shardset.invalid", "image.tag=dev", "image.pullPolicy=IfNotPresent"];
+    install("shardset", &["--set", &values.join(",")])?;
     kubectl(&["wait", "--for=condition=established", "crd/metricsshardsets.shardset.dev", "--timeout=20s"])?;
-    kubectl(&["apply", "--server-side", "-f", &tool("SHARDSET_SUITE_OPERATOR")?.to_string_lossy()])?;
     let deployments: Api<Deployment> = Api::namespaced(client, NAMESPACE);
     wait::until("the operator is ready", READY, async || {
         let status = deployments.get(OPERATOR).await?.status.context("no status")?;
-        ensure!(status.ready_replicas.unwrap_or(0) > 0, "{status:?}");
+        ensure!(status.ready_replicas.unwrap_or(0) == 2, "{status:?}");
         Ok(())
     })
     .await
+}
+
+fn apply_namespace() -> anyhow::Result<()> {
+    let namespace = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": { "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("namespace.json");
+    std::fs::write(&file, namespace.to_string())?;
+    kubectl(&["apply", "--server-side", "--filename", &file.to_string_lossy()]).map(drop)
+}
+
+/// Runs Helm to its end; what it says.
+///
+/// # Errors
+///
+/// What it says when it fails.
+pub fn helm(arguments: &[&str]) -> anyhow::Result<String> {
+    said("helm", Command::new(tool("SHARDSET_E2E_HELM")?).args(arguments))
 }
 
 /// Runs kubectl to its end; what it says.
@@ -64,9 +93,13 @@ async fn install(client: Client) -> anyhow::Result<()> {
 ///
 /// What it says when it fails.
 pub fn kubectl(arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("kubectl").args(arguments).output().context("kubectl can not be run")?;
+    said("kubectl", Command::new("kubectl").args(arguments))
+}
+
+fn said(program: &str, command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("{program} can not be run"))?;
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    ensure!(output.status.success(), "kubectl {}: {text}", arguments.join(" "));
+    ensure!(output.status.success(), "{command:?}: {text}");
     Ok(text)
 }
 

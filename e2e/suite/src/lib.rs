@@ -6,6 +6,7 @@
 
 pub mod install;
 pub mod load;
+pub mod node;
 pub mod prometheus;
 pub mod set;
 pub mod space;

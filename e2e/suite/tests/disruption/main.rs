@@ -1,0 +1,88 @@
+//! What happens to a whole cluster, one test at a time: nobody else can be on it meanwhile.
+#![cfg(feature = "cluster")]
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use rustix::process::Signal;
+use serde_json::json;
+use shardset_suite::load::Load;
+use shardset_suite::node::signal;
+use shardset_suite::prometheus::Prometheus;
+use shardset_suite::set::Set;
+use shardset_suite::space::{Space, within};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+/// Held by the test that runs.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// How long the API server is away.
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn under_load(space: &Space, seconds: &str) -> anyhow::Result<(Set, Prometheus, Load)> {
+    let prometheus = Prometheus::start(space).await?;
+    let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
+    let set = Set::new(space, "demo", 2, export).await?;
+    set.serves(2).await?;
+    let load = Load::start(&set, &prometheus, &["--duration", seconds, "--rate", "500", "--patience", "60s"]).await?;
+    prometheus.has_totals().await?;
+    Ok((set, prometheus, load))
+}
+
+#[tokio::test]
+async fn points_are_taken_and_told_while_the_api_server_is_away_for_a_minute() -> anyhow::Result<()> {
+    let _alone = ALONE.lock().await;
+    within(async |space| {
+        let (set, prometheus, load) = under_load(&space, "90s").await?;
+        let told = async || -> anyhow::Result<f64> {
+            let found = prometheus.query_directly("sum(claude_code_token_usage_tokens_total)").await?;
+            found.first().and_then(|series| series.value()).context("no totals")
+        };
+        let before = told().await?;
+        signal("kube-apiserver", Signal::STOP)?;
+        let begun = Instant::now();
+        let away = async {
+            sleep(MINUTE / 2).await;
+            let meanwhile = told().await?;
+            ensure!(meanwhile > before, "nothing was told while the API server was away: {before} and {meanwhile}");
+            sleep(MINUTE.saturating_sub(begun.elapsed())).await;
+            Ok(())
+        };
+        let outcome = away.await;
+        signal("kube-apiserver", Signal::CONT)?;
+        outcome?;
+        set.scale(3).await?;
+        set.serves(3).await?;
+        load.is_exact(180).await?;
+        let fallen = prometheus.fallen().await?;
+        ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_container_runtime_that_restarts_takes_nothing_with_it() -> anyhow::Result<()> {
+    let _alone = ALONE.lock().await;
+    within(async |space| {
+        let (set, _prometheus, load) = under_load(&space, "30s").await?;
+        signal("containerd", Signal::KILL)?;
+        set.serves(2).await?;
+        // It works again: a worker restarts on it.
+        let pods = space.api::<k8s_openapi::api::core::v1::Pod>();
+        let worker = pods.get("demo-worker-1").await?;
+        pods.delete("demo-worker-1", &DeleteParams::default().grace_period(0)).await?;
+        space
+            .until("the worker is another pod", 60, async || {
+                ensure!(pods.get("demo-worker-1").await?.uid() != worker.uid(), "it is the old one");
+                Ok(())
+            })
+            .await?;
+        set.serves(2).await?;
+        load.is_exact(180).await.map(drop)
+    })
+    .await
+}

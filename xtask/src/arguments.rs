@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::cluster::Cluster;
 
@@ -30,17 +30,8 @@ pub(crate) enum Task {
         #[arg(long, default_value_t = 10)]
         fuzz_seconds: u32,
     },
-    /// Only the tests with real servers and SDKs.
-    E2e {
-        /// Only the test file of this name (e2e/tests/NAME.rs).
-        only: Option<String>,
-        /// Write the generated parts of docs/, charts/ and crds/ anew (with `documentation` or `charts`).
-        #[arg(long)]
-        bless: bool,
-        /// The suite on a cluster instead; `only` is then a part of a test's name.
-        #[arg(long, value_name = "CLUSTER", conflicts_with = "bless")]
-        cluster: Option<Cluster>,
-    },
+    /// Only the tests with real servers and SDKs, or those on a cluster.
+    E2e(E2e),
     /// Make the image of the product as an archive, for `kind load image-archive` or `ctr images import`.
     Image {
         /// The image's name.
@@ -78,4 +69,20 @@ pub(crate) enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+}
+
+/// What of the tests with real parts is run.
+#[derive(Args)]
+pub(crate) struct E2e {
+    /// Only the test file of this name (e2e/tests/NAME.rs); with `--cluster` only tests with this in their names.
+    pub(crate) only: Option<String>,
+    /// Write the generated parts of docs/, charts/ and crds/ anew (with `documentation` or `charts`).
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// The suite on a cluster instead.
+    #[arg(long, value_name = "CLUSTER", conflicts_with = "bless")]
+    pub(crate) cluster: Option<Cluster>,
+    /// Figures of the release build instead of tests, as a table.
+    #[arg(long, requires = "cluster", conflicts_with = "only")]
+    pub(crate) measure: bool,
 }

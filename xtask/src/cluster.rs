@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
 use crate::cache::Cache;
@@ -24,7 +24,7 @@ const AT_A_TIME: &str = "2";
 
 /// What runs on any cluster, and what only on one whose parts can be stopped.
 const ANYWHERE: [&str; 1] = ["cluster"];
-const HERE: [&str; 2] = ["cluster", "disruption"];
+const HERE: [&str; 3] = ["cluster", "disruption", "rights"];
 
 /// Where the suite runs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,58 +37,89 @@ pub(crate) enum Cluster {
     Current,
 }
 
-/// What the suite needs.
+/// What is run there.
+#[derive(Clone, Copy)]
+pub(crate) enum Run<'a> {
+    /// All tests, or those with this in their names.
+    Test { only: Option<&'a str> },
+    /// What measures.
+    Measure,
+}
+
+/// What a run needs.
 struct Parts {
     images: Vec<PathBuf>,
     helm: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-/// Runs all tests of the suite, or those whose names contain `only`.
-pub(crate) fn run(cache: &Cache, report: &mut Report, cluster: Cluster, only: Option<&str>) -> anyhow::Result<()> {
+/// Runs the suite, or measures.
+pub(crate) fn run(cache: &Cache, report: &mut Report, cluster: Cluster, run: Run<'_>) -> anyhow::Result<()> {
     let mut build = cargo(&["build"]);
     build.args(EVERYTHING);
     if !report.check("build for the suite on a cluster", build) {
         return Ok(());
     }
-    let Some(parts) = parts(cache, report)? else { return Ok(()) };
+    let Some(parts) = parts(cache, report, run)? else { return Ok(()) };
     match cluster {
-        Cluster::Local => local(cache, report, &parts, only),
-        Cluster::Kind => kind(cache, report, &parts, only),
+        Cluster::Local => local(cache, report, &parts, run),
+        Cluster::Kind => kind(cache, report, &parts, run),
         Cluster::Current => {
-            report.tests("suite on the current cluster", suite(cache, &parts, only, &ANYWHERE, Command::new("env")));
+            go(report, "the current cluster", command(cache, &parts, run, &ANYWHERE, Command::new("env"))?, run);
             Ok(())
         }
     }
 }
 
-fn parts(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<Parts>> {
+fn parts(cache: &Cache, report: &mut Report, run: Run<'_>) -> anyhow::Result<Option<Parts>> {
     let prometheus = tools::prometheus(cache, report)?;
     let helm = tools::helm(cache, report)?;
     let (Some(prometheus), Some(helm)) = (prometheus, helm) else {
         report.skip("suite on a cluster", "needs Prometheus and Helm");
         return Ok(None);
     };
+    // Tests want overflow checks and assertions, figures want what users run.
+    let profile = match run {
+        Run::Test { .. } => "debug",
+        Run::Measure => "release",
+    };
     let folder = tempfile::tempdir()?;
     let images = ["shardset.tar", "prometheus.tar"].map(|name| folder.path().join(name));
     let made = report.prepare("images", || {
-        image::of_binary(&image::built("debug")?, SHARDSET, &images[0])?;
+        if profile == "release" {
+            let built = report::run(cargo(&["build", "--release", "--package", "shardset"]));
+            ensure!(built, "shardset can not be built");
+        }
+        image::of_binary(&image::built(profile)?, SHARDSET, &images[0])?;
         image::of_program(&prometheus.join("prometheus"), PROMETHEUS, &images[1])
     });
     Ok(made.map(|()| Parts { images: images.to_vec(), helm: helm.join("helm"), _folder: folder }))
 }
 
-/// `before`, and then the tests of these files, which `before` runs.
-fn suite(cache: &Cache, parts: &Parts, only: Option<&str>, files: &[&str], mut before: Command) -> Command {
-    before.args(["cargo", "test", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
-    before.args(files.iter().flat_map(|file| ["--test", file])).args(["--", "--test-threads", AT_A_TIME]).args(only);
+/// `before`, and then what is run, which `before` runs.
+fn command(cache: &Cache, parts: &Parts, run: Run<'_>, files: &[&str], mut before: Command) -> anyhow::Result<Command> {
+    match run {
+        Run::Test { only } => {
+            before.args(["cargo", "test", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
+            before.args(files.iter().flat_map(|file| ["--test", file]));
+            before.args(["--", "--test-threads", AT_A_TIME]).args(only);
+        }
+        Run::Measure => drop(before.arg(image::built("debug")?.with_file_name("shardset-measure"))),
+    }
     before.env("SHARDSET_E2E_HELM", &parts.helm).env("SHARDSET_SUITE_CHARTS", cache.in_clone("charts"));
     // The chain of an error says what happened; a backtrace of the runtime buries it.
     before.env("RUST_LIB_BACKTRACE", "0");
-    before
+    Ok(before)
 }
 
-fn local(cache: &Cache, report: &mut Report, parts: &Parts, only: Option<&str>) -> anyhow::Result<()> {
+fn go(report: &mut Report, on: &str, command: Command, run: Run<'_>) {
+    match run {
+        Run::Test { .. } => report.tests(&format!("suite on {on}"), command),
+        Run::Measure => report.check(&format!("figures of {on}"), command),
+    };
+}
+
+fn local(cache: &Cache, report: &mut Report, parts: &Parts, run: Run<'_>) -> anyhow::Result<()> {
     if !tools::runs_containers() {
         report.skip("suite on a local cluster", "needs containerd, and to be root; or give --cluster kind");
         return Ok(());
@@ -102,11 +133,11 @@ fn local(cache: &Cache, report: &mut Report, parts: &Parts, only: Option<&str>) 
         cluster.arg("--image").arg(image);
     }
     cluster.arg("--");
-    report.tests("suite on a local cluster", suite(cache, parts, only, &HERE, cluster));
+    go(report, "a local cluster", command(cache, parts, run, &HERE, cluster)?, run);
     Ok(())
 }
 
-fn kind(cache: &Cache, report: &mut Report, parts: &Parts, only: Option<&str>) -> anyhow::Result<()> {
+fn kind(cache: &Cache, report: &mut Report, parts: &Parts, run: Run<'_>) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (name, kubeconfig) = (format!("shardset-{}", std::process::id()), folder.path().join("kubeconfig"));
     let kind = |arguments: &[&str], file: Option<&Path>| {
@@ -114,15 +145,13 @@ fn kind(cache: &Cache, report: &mut Report, parts: &Parts, only: Option<&str>) -
         kind.args(arguments).args(file).args(["--name", &name]).env("KUBECONFIG", &kubeconfig);
         kind
     };
+    let load = |image: &PathBuf| kind(&["load", "image-archive"], Some(image));
     let made = report.check("kind cluster", kind(&["create", "cluster", "--wait", "2m"], None))
-        && parts
-            .images
-            .iter()
-            .all(|image| report.check("image for kind", kind(&["load", "image-archive"], Some(image))));
+        && parts.images.iter().all(|image| report.check("image for kind", load(image)));
     if made {
         let mut env = Command::new("env");
         env.env("KUBECONFIG", &kubeconfig);
-        report.tests("suite on a kind cluster", suite(cache, parts, only, &ANYWHERE, env));
+        go(report, "a kind cluster", command(cache, parts, run, &ANYWHERE, env)?, run);
     }
     // Also what was made by half.
     report::run(kind(&["delete", "cluster"], None));

@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut report = report::Report::new(arguments.ci);
     match arguments.task {
         Task::Test { fuzz_seconds } => suite::test(&cache, &mut report, fuzz_seconds)?,
-        Task::E2e { only, bless, cluster } => suite::e2e(&cache, &mut report, cluster, only.as_deref(), bless)?,
+        Task::E2e(arguments) => suite::e2e(&cache, &mut report, &arguments)?,
         Task::Image { name, dev, archive } => image::run(&cache, &name, &archive, dev)?,
         Task::Chaos { arguments } => chaos::run(&cache, &mut report, &arguments)?,
         Task::Fuzz { seconds } => fuzz::run(&cache, &mut report, seconds)?,

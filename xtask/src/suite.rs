@@ -5,8 +5,9 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
+use crate::arguments::E2e;
 use crate::cache::Cache;
-use crate::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster, Run};
 use crate::report::Report;
 use crate::{chaos, e2e, fuzz, tools};
 
@@ -29,21 +30,17 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
     dependencies(cache, report)?;
     fuzz::run(cache, report, fuzz_seconds)?;
     e2e::run(cache, report, None, false)?;
-    cluster::run(cache, report, Cluster::Local, None)?;
+    cluster::run(cache, report, Cluster::Local, Run::Test { only: None })?;
     chaos::run(cache, report, &chaos::OF_THE_SUITE.map(Into::into))
 }
 
-/// The tests with real parts: those of this machine, or the suite on a cluster.
-pub(crate) fn e2e(
-    cache: &Cache,
-    report: &mut Report,
-    cluster: Option<Cluster>,
-    only: Option<&str>,
-    bless: bool,
-) -> anyhow::Result<()> {
-    match cluster {
-        Some(cluster) => cluster::run(cache, report, cluster, only),
-        None => e2e::run(cache, report, only, bless),
+/// The tests with real parts: those of this machine, or the suite on a cluster, or figures of one.
+pub(crate) fn e2e(cache: &Cache, report: &mut Report, arguments: &E2e) -> anyhow::Result<()> {
+    let only = arguments.only.as_deref();
+    match arguments.cluster {
+        Some(cluster) if arguments.measure => cluster::run(cache, report, cluster, Run::Measure),
+        Some(cluster) => cluster::run(cache, report, cluster, Run::Test { only }),
+        None => e2e::run(cache, report, only, arguments.bless),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum Verb {
     ///
     /// The command is in the cluster's namespaces: it reaches pods, services and node ports directly, and no other network.
     /// KUBECONFIG is an administrator's. SHARDSET_CLUSTER_DIR has pids.json, the ids of the cluster's processes by name: one
-    /// that is killed is started again. /run, /var/lib and /var/log are empty at first, the cluster's own; other files are the
+    /// that is killed is started again; and audit.log, what service accounts asked for. /run, /var/lib and /var/log are empty at first, the cluster's own; other files are the
     /// machine's.
     Run(Cluster),
     #[command(hide = true)]

@@ -47,15 +47,9 @@ pub async fn bare_client() -> anyhow::Result<Client> {
 
 /// As a user does: a namespace that enforces the restricted profile, the resource, and the operator with the role that it has.
 async fn install(client: Client) -> anyhow::Result<()> {
-    let charts = tool("SHARDSET_SUITE_CHARTS")?;
-    let chart = |name: &str| charts.join(name).to_string_lossy().into_owned();
     apply_namespace()?;
-    let install = |release: &str, more: &[&str]| {
-        helm(&[&["upgrade", "--install", "--namespace", NAMESPACE, release, &chart(release)], more].concat())
-    };
-    install("shardset-crds", &[])?;
-    let values = ["image.registry=shardset.invalid", "image.tag=dev", "image.pullPolicy=IfNotPresent"];
-    install("shardset", &["--set", &values.join(",")])?;
+    release("shardset-crds", &[])?;
+    upgrade(&[])?;
     kubectl(&["wait", "--for=condition=established", "crd/metricsshardsets.shardset.dev", "--timeout=20s"])?;
     let deployments: Api<Deployment> = Api::namespaced(client, NAMESPACE);
     wait::until("the operator is ready", READY, async || {
@@ -64,6 +58,21 @@ async fn install(client: Client) -> anyhow::Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Installs the operator with these values, or upgrades it to them.
+///
+/// # Errors
+///
+/// Helm's.
+pub fn upgrade(values: &[&str]) -> anyhow::Result<()> {
+    let image = ["image.registry=shardset.invalid", "image.tag=dev", "image.pullPolicy=IfNotPresent"];
+    release("shardset", &["--set", &[&image[..], values].concat().join(",")])
+}
+
+fn release(name: &str, more: &[&str]) -> anyhow::Result<()> {
+    let chart = tool("SHARDSET_SUITE_CHARTS")?.join(name).to_string_lossy().into_owned();
+    helm(&[&["upgrade", "--install", "--namespace", NAMESPACE, name, &chart], more].concat()).map(drop)
 }
 
 fn apply_namespace() -> anyhow::Result<()> {

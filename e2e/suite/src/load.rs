@@ -1,6 +1,6 @@
 //! `shardset load` in a pod: it sends, and compares what was accepted with what Prometheus shows in the end.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde_json::json;
 use shardset_e2e::shardset::mischief;
@@ -62,20 +62,22 @@ impl Load {
     ///
     /// What it says otherwise, or it does not end in time.
     pub async fn is_exact(self, seconds: u64) -> anyhow::Result<String> {
+        let space = &self.set.space;
+        let phase = self.phase_at_end(seconds).await?;
+        let log = space.log(&self.pod, 40).await;
+        ensure!(phase == "Succeeded", "what arrived is not what was accepted:\n{log}");
+        Ok(log)
+    }
+
+    async fn phase_at_end(&self, seconds: u64) -> anyhow::Result<String> {
         let pods = self.set.space.api::<Pod>();
-        let phase = self
-            .set
+        self.set
             .space
             .until("the load ends", seconds, async || {
                 let phase = pods.get(&self.pod).await?.status.and_then(|status| status.phase).unwrap_or_default();
                 ensure!(["Succeeded", "Failed"].contains(&phase.as_str()), "it is {phase}");
                 Ok(phase)
             })
-            .await?;
-        let log = self.set.space.log(&self.pod, 40).await;
-        if phase != "Succeeded" {
-            bail!("what arrived is not what was accepted:\n{log}");
-        }
-        Ok(log)
+            .await
     }
 }

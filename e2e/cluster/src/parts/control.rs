@@ -3,11 +3,16 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use crate::ground::network::{NODE, PODS, SERVICES};
 use crate::place::Place;
 
 /// Where etcd serves. Without encryption, since only processes in the node's own network namespace get there.
 pub(crate) const ETCD: &str = "http://127.0.0.1:2379";
+
+/// What was asked of the API server, in the cluster's folder.
+const AUDIT_LOG: &str = "audit.log";
 
 /// The store. It does not wait for the disk: the cluster does not outlive the machine.
 pub(crate) fn etcd(place: &Place) -> anyhow::Result<Command> {
@@ -28,6 +33,8 @@ pub(crate) fn api_server(place: &Place) -> anyhow::Result<Command> {
     flag(&mut command, "cert-dir", place.at("certificates"));
     flag(&mut command, "token-auth-file", place.at("tokens.csv"));
     flag(&mut command, "authentication-config", place.at("authentication.json"));
+    flag(&mut command, "audit-policy-file", place.write("audit.json", audit_policy().to_string())?);
+    flag(&mut command, "audit-log-path", place.at(AUDIT_LOG));
     flag(&mut command, "service-account-key-file", place.key());
     flag(&mut command, "service-account-signing-key-file", place.key());
     command.args([
@@ -39,6 +46,20 @@ pub(crate) fn api_server(place: &Place) -> anyhow::Result<Command> {
         "--profiling=false",
     ]);
     Ok(command)
+}
+
+/// Who asked for what: only of service accounts, only which object and by which verb. So a test can say whether a role is enough,
+/// and whether it is too much.
+fn audit_policy() -> Value {
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted"],
+        "rules": [
+            { "level": "None", "userGroups": ["system:nodes", "system:masters", "system:serviceaccounts:kube-system"] },
+            { "level": "Metadata", "userGroups": ["system:serviceaccounts"] },
+        ],
+    })
 }
 
 /// All controllers, each with a service account of its own, as real clusters have it.

@@ -21,7 +21,7 @@ async fn what_was_accepted_over_grpc_and_http_is_what_prometheus_shows() -> anyh
         for gateway in space.pods("shardset.dev/set=demo,app.kubernetes.io/component=gateway").await? {
             metrics.push_str(&space.ask(&gateway.name_any(), 9465, "metrics").await?);
         }
-        for protocol in ["grpc", "http/protobuf", "http/json"] {
+        for protocol in ["grpc", "http_protobuf", "http_json"] {
             let accepted = format!("protocol=\"{protocol}\"");
             ensure!(metrics.lines().any(|line| line.contains(&accepted)), "{protocol} was not used");
         }

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::DeleteParams;
+use kube::api::{Api, DeleteParams, ListParams};
 use rustix::process::Signal;
 use serde_json::json;
+use shardset_suite::install::{NAMESPACE, upgrade};
 use shardset_suite::load::Load;
 use shardset_suite::node::signal;
 use shardset_suite::prometheus::Prometheus;
@@ -65,6 +67,36 @@ async fn points_are_taken_and_told_while_the_api_server_is_away_for_a_minute() -
 }
 
 #[tokio::test]
+async fn an_upgrade_of_the_operator_restarts_no_worker_and_no_gateway() -> anyhow::Result<()> {
+    let _alone = ALONE.lock().await;
+    within(async |space| {
+        let (set, _prometheus, load) = under_load(&space, "20s").await?;
+        let uids = async |of: &str| -> anyhow::Result<Vec<_>> {
+            Ok(space.pods(of).await?.iter().map(ResourceExt::uid).collect())
+        };
+        let before = uids("shardset.dev/set").await?;
+        let operators: Api<Pod> = Api::namespaced(space.client.clone(), NAMESPACE);
+        let of_operator = ListParams::default().labels("app.kubernetes.io/component=operator");
+        let old = operators.list(&of_operator).await?;
+        upgrade(&["logLevel=debug"])?;
+        space
+            .until("the operators are others", 90, async || {
+                let now = operators.list(&of_operator).await?;
+                let is_new = |pod: &Pod| old.iter().all(|before| before.uid() != pod.uid());
+                ensure!(now.items.len() == 2 && now.iter().all(is_new), "{} of them are there", now.items.len());
+                Ok(())
+            })
+            .await?;
+        set.scale(3).await?;
+        set.serves(3).await?;
+        let after = uids("shardset.dev/set").await?;
+        ensure!(before.iter().all(|uid| after.contains(uid)), "a pod was restarted");
+        load.is_exact(120).await.map(drop)
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_container_runtime_that_restarts_takes_nothing_with_it() -> anyhow::Result<()> {
     let _alone = ALONE.lock().await;
     within(async |space| {
@@ -72,7 +104,7 @@ async fn a_container_runtime_that_restarts_takes_nothing_with_it() -> anyhow::Re
         signal("containerd", Signal::KILL)?;
         set.serves(2).await?;
         // It works again: a worker restarts on it.
-        let pods = space.api::<k8s_openapi::api::core::v1::Pod>();
+        let pods = space.api::<Pod>();
         let worker = pods.get("demo-worker-1").await?;
         pods.delete("demo-worker-1", &DeleteParams::default().grace_period(0)).await?;
         space

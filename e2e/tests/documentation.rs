@@ -19,7 +19,7 @@ fn the_page_of_settings_lists_every_flag_with_its_default() -> anyhow::Result<()
 #[test]
 fn the_page_of_settings_names_every_flag_of_the_other_verbs() -> anyhow::Result<()> {
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md"))?;
-    for verb in ["worker", "gateway", "scale", "status"] {
+    for verb in ["worker", "gateway", "operator", "scale", "status"] {
         let (status, help) = output(&[verb, "--help"])?;
         ensure!(status.success(), "{help}");
         for row in flags(&help).lines().skip(2) {

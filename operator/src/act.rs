@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::GroupVersionKind;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 use shardset_crds::{MetricsShardSet, MetricsShardSetStatus};
@@ -28,7 +28,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Does what plans say about one set.
 pub(crate) struct Act {
     client: Client,
-    recorder: Recorder,
+    reporter: Reporter,
     metrics: Metrics,
     namespace: String,
     /// What was applied, and which version of the object that made.
@@ -38,8 +38,8 @@ pub(crate) struct Act {
 }
 
 impl Act {
-    pub(crate) fn new(client: Client, recorder: Recorder, metrics: Metrics, namespace: String) -> Self {
-        Self { client, recorder, metrics, namespace, applied: HashMap::new(), enlarged: HashMap::new() }
+    pub(crate) fn new(client: Client, reporter: Reporter, metrics: Metrics, namespace: String) -> Self {
+        Self { client, reporter, metrics, namespace, applied: HashMap::new(), enlarged: HashMap::new() }
     }
 
     /// Applies an object, unless the one of `version` is what it was made by the same application. What went wrong, for people.
@@ -123,7 +123,9 @@ impl Act {
                 secondary: None,
             };
             let about = set.object_ref(&());
-            match timeout(REQUEST_TIMEOUT, self.recorder.publish(&event, &about)).await {
+            // A new one for each: it would take events of one reason for one event, and show the first note only.
+            let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+            match timeout(REQUEST_TIMEOUT, recorder.publish(&event, &about)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(error = chain(&error), "an Event can not be told"),
                 Err(_) => tracing::warn!("an Event can not be told: the API server does not answer"),
@@ -153,7 +155,7 @@ async fn request<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Re
 /// of the spec.
 pub(crate) fn version_of(kind: Kind, metadata: &kube::core::ObjectMeta) -> String {
     match kind {
-        Kind::StatefulSet | Kind::Deployment => {
+        Kind::StatefulSet | Kind::Deployment | Kind::PodDisruptionBudget => {
             let labels =
                 Value::from_iter(metadata.labels.iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
             format!("{:?} {labels}", metadata.generation)

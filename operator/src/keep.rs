@@ -8,7 +8,6 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::events::Recorder;
 use shardset_coordinator::{Coordinator, Round};
 use shardset_crds::{MetricsShardSet, MetricsShardSetStatus, OnTimeout};
 use shardset_handoff::{Wish, members};
@@ -51,8 +50,8 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     pub(crate) fn new(key: Key, set: Arc<MetricsShardSet>, context: Context) -> Result<Self, reqwest::Error> {
-        let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
-        let act = Act::new(context.client.clone(), recorder, context.metrics.clone(), key.namespace.clone());
+        let reporter = context.reporter.clone();
+        let act = Act::new(context.client.clone(), reporter, context.metrics.clone(), key.namespace.clone());
         let cluster = SetCluster::new(context.client.clone(), context.metrics.clone(), set);
         let wish = Wish { shards: ShardCount::ONE, routing: RoutingKey::default() };
         Ok(Self {

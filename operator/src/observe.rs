@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::core::ObjectMeta;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use shardset_crds::MetricsShardSet;
 use shardset_slice::names;
@@ -31,7 +31,7 @@ pub(crate) struct Key {
 /// What the watches know.
 #[derive(Clone)]
 pub(crate) struct Caches {
-    pub(crate) sets: Store<MetricsShardSet>,
+    sets: Store<Readable>,
     pub(crate) stateful_sets: Store<StatefulSet>,
     pub(crate) deployments: Store<Deployment>,
     pub(crate) pods: Store<Pod>,
@@ -40,6 +40,9 @@ pub(crate) struct Caches {
     pub(crate) versions: Versions,
     pub(crate) news: News,
 }
+
+/// A set, or why it is none: one that a later version wrote must not keep the operator from reading the others.
+type Readable = DeserializeGuard<MetricsShardSet>;
 
 /// The versions of objects that are there.
 #[derive(Clone, Default)]
@@ -54,7 +57,13 @@ pub(crate) struct News(Arc<Mutex<BTreeMap<Key, Arc<Notify>>>>);
 
 impl Caches {
     pub(crate) fn set(&self, key: &Key) -> Option<Arc<MetricsShardSet>> {
-        self.sets.get(&ObjectRef::new(&key.name).within(&key.namespace))
+        let readable = self.sets.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        readable.0.as_ref().ok().cloned().map(Arc::new)
+    }
+
+    /// All sets that can be read.
+    pub(crate) fn sets(&self) -> Vec<MetricsShardSet> {
+        self.sets.state().iter().filter_map(|readable| readable.0.as_ref().ok().cloned()).collect()
     }
 
     pub(crate) fn workers(&self, key: &Key) -> Option<Arc<StatefulSet>> {

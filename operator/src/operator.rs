@@ -82,14 +82,16 @@ async fn keep_all(context: Context, readiness: Readiness, tasks: Tasks) {
     }
     let kept = Arc::new(Mutex::new(HashSet::new()));
     loop {
-        for set in context.caches.sets.state() {
+        for set in context.caches.sets() {
             let key = Key { namespace: set.namespace().unwrap_or_default(), name: set.name_any() };
             if set.metadata.deletion_timestamp.is_some() || !lock(&kept).insert(key.clone()) {
                 continue;
             }
-            let (kept, context) = (Arc::clone(&kept), context.clone());
+            let (kept, context, stop) = (Arc::clone(&kept), context.clone(), tasks.stop());
             tasks.spawn(format!("set {}/{}", key.namespace, key.name), async move {
-                Keeper::new(key.clone(), set, context)?.keep().await;
+                let keeper = Keeper::new(key.clone(), Arc::new(set), context)?;
+                // Whoever stops acts no more: what it knows is of before, and another operator may act already.
+                stop.run_until_cancelled(keeper.keep()).await;
                 lock(&kept).remove(&key);
                 Ok::<(), reqwest::Error>(())
             });

@@ -56,7 +56,7 @@ impl Tools {
             Some("javascript") => &[&self.prometheus, &self.javascript],
             Some("python") => &[&self.prometheus, &self.python],
             Some("prometheus") => &[&self.prometheus],
-            Some("charts") => &[&self.helm],
+            Some("charts") => &[&self.helm, &self.prometheus],
             _ => &[],
         };
         needed.iter().all(|tool| tool.is_some())

@@ -105,6 +105,10 @@ impl Follow {
                 },
                 Err(bad) => Refused::Elsewhere { reason: bad.reason(), source: Box::new(bad) },
             },
+            // A gateway that starts with its set is there before the first membership.
+            None if self.published.is_none() => {
+                return tracing::info!(set = self.source.set, "no membership is published yet");
+            }
             None => Refused::Elsewhere { reason: "missing", source: "there is no such EndpointSlice".into() },
         };
         self.refusals.count(&refused);

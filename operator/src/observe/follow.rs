@@ -11,18 +11,18 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service,
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::core::PartialObjectMeta;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use shardset_crds::MetricsShardSet;
 use shardset_process::logging::chain;
 use shardset_process::{Readiness, Tasks};
 use shardset_slice::{names, watch_seconds};
 
-use super::{Caches, Key, News, Versions};
+use super::{Caches, Key, News, Readable, Versions};
+use crate::act::version_of;
 use crate::objects::Kind;
 
 /// Where sets are looked after.
@@ -39,7 +39,7 @@ pub(crate) fn follow(scope: &Scope, readiness: &Readiness, tasks: &Tasks) -> Cac
     let everything = watcher::Config::default();
     let ours = watcher::Config::default().labels(names::SET);
     let caches = Caches {
-        sets: watches.store::<MetricsShardSet>("metricsshardsets", everything),
+        sets: watches.sets("metricsshardsets", everything),
         stateful_sets: watches.store::<StatefulSet>("statefulsets", ours.clone()),
         deployments: watches.store::<Deployment>("deployments", ours.clone()),
         pods: watches.store::<Pod>("pods", ours.clone()),
@@ -81,6 +81,19 @@ impl Watches<'_> {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),
         }
+    }
+
+    /// Keeps sets, and says which can not be read.
+    fn sets(&self, what: &'static str, config: watcher::Config) -> Store<Readable> {
+        let (store, writer) = reflector::store();
+        let stream = watcher(self.api::<Readable>(), config.timeout(watch_seconds())).default_backoff().reflect(writer);
+        self.run(what, stream, |event: &Event<Readable>| {
+            if let Event::Apply(DeserializeGuard(Err(bad))) | Event::InitApply(DeserializeGuard(Err(bad))) = event {
+                let name = bad.metadata.name.as_deref().unwrap_or_default();
+                tracing::error!(set = name, error = %bad.error, "a set can not be read, and is left as it is");
+            }
+        });
+        store
     }
 
     /// Keeps whole objects.
@@ -134,7 +147,8 @@ impl Watches<'_> {
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(event) => {
-                        complained = false;
+                        // A list that is begun again after an error is no success yet.
+                        complained &= matches!(event, Event::Init);
                         each(&event);
                         known_from(&event).for_each(|is_known| known.set(is_known));
                         touched(&event).for_each(|key| news.tell(&key));
@@ -188,8 +202,8 @@ impl Versions {
             Event::Init => known.retain(|(of, ..), _| *of != kind),
             Event::InitDone => {}
             Event::Apply(object) | Event::InitApply(object) => {
-                if let (Some(namespace), Some(version)) = (object.namespace(), object.resource_version()) {
-                    known.insert((kind, namespace, object.name_any()), version);
+                if let Some(namespace) = object.namespace() {
+                    known.insert((kind, namespace, object.name_any()), version_of(kind, object.meta()));
                 }
             }
             Event::Delete(object) => {

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use shardset_crds::{Condition, RebalanceMode};
-use shardset_handoff::Waiting;
+use shardset_handoff::{Waiting, members};
 use shardset_model::{Membership, Phase};
 
 use super::Observed;
@@ -144,8 +144,11 @@ impl<'a> Facts<'a> {
             let waits = self.waiting.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             return (true, "MoveStuck", format!("the move is not over in time: {waits}"));
         }
-        let away = self.waiting.iter().find(|waiting| matches!(waiting, Waiting::Away(_)));
-        match away.filter(|_| self.published.is_some()) {
+        // A worker that is to be added is not missing yet.
+        let is_member =
+            |worker| self.published.is_some_and(|published| members(published).any(|member| member == worker));
+        let away = |waiting: &&Waiting| matches!(waiting, Waiting::Away(worker) if is_member(*worker));
+        match self.waiting.iter().find(away) {
             Some(away) => (true, "WorkerAway", away.to_string()),
             None => (false, "AsItShouldBe", "no part is missing".to_owned()),
         }

@@ -46,6 +46,11 @@ fn conditions_say_what_is_not_as_it_should_be() {
             "Ready=True(Rebalancing) Progressing=True(Starting) Rebalancing=True(Starting)",
         ),
         (
+            "more are asked for, and start",
+            Scene::serving(of(5), stable(1, 3), 3).waiting(Waiting::Away(shard(4))),
+            "Ready=True(Rebalancing) Progressing=True(Starting) Rebalancing=True(Starting)",
+        ),
+        (
             "streams move",
             Scene::serving(of(5), moving(2, 3, 5), 5),
             "Ready=True(Rebalancing) Progressing=True(Moving) Rebalancing=True(Moving)",

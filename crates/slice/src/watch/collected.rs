@@ -20,7 +20,8 @@ impl Collected {
     pub(super) fn take(&mut self, event: watcher::Result<Event<EndpointSlice>>) -> bool {
         match event {
             Ok(event) => {
-                self.complained = false;
+                // A list that is begun again after an error is no success yet.
+                self.complained &= matches!(event, Event::Init);
                 self.change(event)
             }
             Err(error) => {

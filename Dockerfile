@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+#
+# The image of the product: one program for all parts (`shardset worker`, `gateway`, `operator` ...), the libraries it is linked with
+# and the certificates to trust. No shell, and a user that is not root. `cargo xtask image` makes the same without an engine.
+#
+#   docker build --tag shardset:0.1.0 .
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag REGISTRY/shardset:0.1.0 --push .
+#
+# Each platform is built by its own compiler, natively or emulated: there is C among the dependencies, and no second toolchain to keep.
+
+# The Rust that the project is built and tested with, on the Debian whose C library the last stage has.
+FROM rust:1.95.0-bookworm AS build
+ARG TARGETARCH
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,id=shardset-registry,target=/usr/local/cargo/registry \
+    --mount=type=cache,id=shardset-target-${TARGETARCH},target=/src/target \
+    cargo build --release --locked --package shardset \
+    && cp target/release/shardset /usr/bin/shardset
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="Shardset" \
+      org.opencontainers.image.description="OTLP delta metrics in, right cumulative series out" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /usr/bin/shardset /usr/bin/shardset
+# As a number, so that Kubernetes sees that it is not root.
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/shardset"]

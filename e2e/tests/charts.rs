@@ -183,7 +183,7 @@ fn the_operator_may_do_what_it_does_and_no_more() -> anyhow::Result<()> {
         ("/pods", "list watch delete"),
         ("/persistentvolumeclaims", "list watch patch"),
         ("discovery.k8s.io/endpointslices", "get list watch create update"),
-        ("events.k8s.io/events", "create patch"),
+        ("events.k8s.io/events", "create"),
     ];
     let expected: BTreeMap<String, String> = expected.map(|(what, verbs)| (what.to_owned(), verbs.to_owned())).into();
     let lease = [("coordination.k8s.io/leases".to_owned(), "create".to_owned()),

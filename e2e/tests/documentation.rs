@@ -57,6 +57,26 @@ fn the_manifest_of_the_resource_is_made_from_the_types() -> anyhow::Result<()> {
     check_whole("crds/metricsshardsets.yaml", &manifest)
 }
 
+#[test]
+fn the_page_of_metrics_lists_those_of_the_operator_with_their_help() -> anyhow::Result<()> {
+    let clone = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let page = fs::read_to_string(format!("{clone}/docs/metrics.md"))?;
+    let source = fs::read_to_string(format!("{clone}/operator/src/metrics.rs"))?;
+    let names = source.split('"').filter(|text| text.starts_with("shardset_operator_"));
+    let names: Vec<&str> = names.collect();
+    ensure!(names.len() == 7, "{names:?}");
+    for name in names {
+        let row = page
+            .lines()
+            .find(|line| [format!("`{name}`"), format!("`{name}_total`")].iter().any(|at| line.contains(at)));
+        let row = row.with_context(|| format!("{name} is not on the page"))?;
+        let meaning = row.rsplit(" | ").next().unwrap_or_default().trim_end_matches(" |");
+        let help = meaning.split(": `").next().unwrap_or_default();
+        ensure!(source.contains(help), "{name}: {help}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_page_of_metrics_lists_every_metric() -> anyhow::Result<()> {
     let nobody = format!("http://{}/api/v1/write", ports::free());

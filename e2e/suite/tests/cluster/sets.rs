@@ -2,14 +2,14 @@
 
 use anyhow::{anyhow, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
 use shardset_crds::MetricsShardSet;
 use shardset_suite::load::Load;
 use shardset_suite::prometheus::Prometheus;
-use shardset_suite::set::Set;
+use shardset_suite::set::{Set, condition};
 use shardset_suite::space::within;
 
 #[tokio::test]
@@ -29,6 +29,32 @@ async fn two_sets_of_one_namespace_know_nothing_of_each_other() -> anyhow::Resul
         first.serves(2).await?;
         load.is_exact(120).await?;
         ensure!(second.status().await?.epoch == 1 && first.status().await?.streams == 0, "they are mixed up");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn volumes_grow_in_place_also_those_of_workers_that_come_later() -> anyhow::Result<()> {
+    within(async |space| {
+        let set = Set::new(&space, "demo", 1, json!({})).await?;
+        set.serves(1).await?;
+        let uid = async || -> anyhow::Result<_> { Ok(space.api::<Pod>().get("demo-worker-0").await?.metadata.uid) };
+        let before = uid().await?;
+        set.change(json!({ "spec": { "workers": { "storage": { "size": "128Mi" }, "replicas": 2 } } })).await?;
+        set.serves(2).await?;
+        space
+            .until("both volumes are larger", 60, async || {
+                for claim in ["data-demo-worker-0", "data-demo-worker-1"] {
+                    let claim = space.api::<PersistentVolumeClaim>().get(claim).await?;
+                    let capacity = claim.status.and_then(|status| status.capacity?.remove("storage"));
+                    ensure!(capacity.as_ref().is_some_and(|size| size.0 == "128Mi"), "{capacity:?}");
+                }
+                Ok(())
+            })
+            .await?;
+        ensure!(uid().await? == before, "no worker restarts for it");
+        ensure!(condition(&set.status().await?, "Degraded") == "False", "{:?}", set.status().await?.conditions);
         Ok(())
     })
     .await

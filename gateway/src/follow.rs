@@ -22,6 +22,18 @@ use heard::Heard;
 /// The ways that requests take now; `None` before the first membership.
 pub(crate) type Current = watch::Receiver<Option<Arc<Lanes>>>;
 
+/// What a gateway routes by, at any time. Clones look at the same. It holds no ways to workers: those end when no request needs
+/// them, whoever looks on.
+#[derive(Clone, Debug)]
+pub struct Routing(watch::Receiver<Option<Arc<Membership>>>);
+
+impl Routing {
+    /// The membership; none before the first.
+    pub fn membership(&self) -> Option<Arc<Membership>> {
+        self.0.borrow().clone()
+    }
+}
+
 /// Follows memberships and says which lanes are current.
 pub(crate) struct Follow {
     published: Published,
@@ -34,6 +46,7 @@ pub(crate) struct Follow {
     last: Option<Arc<Record>>,
     routes: Option<Routes>,
     lanes: watch::Sender<Option<Arc<Lanes>>>,
+    routed_by: watch::Sender<Option<Arc<Membership>>>,
 }
 
 impl Follow {
@@ -46,9 +59,15 @@ impl Follow {
         ready: Condition,
     ) -> (Self, Current) {
         let (lanes, current) = watch::channel(None);
-        let mut follow = Self { published, heard, deliver, metrics, ready, last: None, routes: None, lanes };
+        let routed_by = watch::Sender::new(None);
+        let mut follow = Self { published, heard, deliver, metrics, ready, last: None, routes: None, lanes, routed_by };
         follow.look();
         (follow, current)
+    }
+
+    /// What is routed by.
+    pub(crate) fn routing(&self) -> Routing {
+        Routing(self.routed_by.subscribe())
     }
 
     /// Runs until nobody takes requests, and so nobody can hear a refusal, any more.
@@ -106,6 +125,7 @@ impl Follow {
         self.metrics.routed_by(routes.membership());
         let before = self.lanes.borrow().clone();
         let lanes = Arc::new(self.deliver.lanes(&routes, before.as_deref()));
+        self.routed_by.send_replace(Some(Arc::clone(routes.membership())));
         self.routes = Some(routes);
         self.lanes.send_replace(Some(Arc::clone(&lanes)));
         if let Some(before) = before {

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::{Acks, Deliver, DeliverMetrics, DeliverSettings, Lanes, PartAnswer, Progress, Settled, Stale};
+pub use crate::follow::Routing;
 use crate::follow::heard::Hearsay;
 use crate::follow::{Current, Follow};
 use crate::membership::MembershipMetrics;
@@ -77,17 +78,6 @@ pub struct Gateway {
     _ready: Condition,
 }
 
-/// What a gateway routes by, at any time. Clones look at the same.
-#[derive(Clone, Debug)]
-pub struct Routing(Current);
-
-impl Routing {
-    /// The membership; none before the first.
-    pub fn membership(&self) -> Option<Arc<Membership>> {
-        self.0.borrow().as_ref().map(|lanes| Arc::clone(lanes.membership()))
-    }
-}
-
 impl Gateway {
     /// Starts a gateway; it takes requests from now on.
     ///
@@ -103,7 +93,7 @@ impl Gateway {
         let Setup { receive, deliver, membership } = setup;
         let deliver = Deliver::new(deliver, &metrics.deliver, tasks);
         let (pipeline, follow) = Pipeline::new(membership, deliver, metrics, readiness.condition("membership"));
-        let routing = Routing(pipeline.shared.current.clone());
+        let routing = follow.routing();
         let receiver = Receiver::bind(receive, pipeline, metrics.receive.clone()).await?;
         tasks.spawn("gateway-membership", follow.run());
         let (addresses, stop, serving) = (receiver.addresses(), CancellationToken::new(), TaskTracker::new());

@@ -2,7 +2,7 @@
 //!
 //! Workers are where their pods are. What is published is the set's EndpointSlice: written whole, over the version that was
 //! seen, so of two operators one fails and looks again. How many workers run follows from what is published
-//! ([`crate::plan`]), so `run` and `stop` have nothing to do here.
+//! ([`crate::plan()`]), so `run` and `stop` have nothing to do here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

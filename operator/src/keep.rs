@@ -25,9 +25,13 @@ use crate::operator::Context;
 use crate::plan::{Notice, Observed, Plan, notices, plan};
 use crate::wish::{Wanted, given_up, is_stuck, wanted};
 
-/// How often a set is looked at while something is under way.
+/// How often a set is looked at while streams move, or something was done that may have led to more.
 const WHILE_MOVING: Duration = Duration::from_millis(100);
-/// How often while nothing is, and nothing is new. A worker that lost its disk is found by it, too.
+/// How often while something is waited for. Most of it is news, which wakes before.
+const WHILE_WAITING: Duration = Duration::from_secs(1);
+/// How often while something can not be done.
+const WHILE_BLOCKED: Duration = Duration::from_secs(2);
+/// How often while nothing is under way, and nothing is new. A worker that lost its disk is found by it, too.
 const WHILE_QUIET: Duration = Duration::from_secs(5);
 /// How often progress alone is written.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -49,22 +53,23 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(key: Key, set: Arc<MetricsShardSet>, context: Context) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(key: Key, set: Arc<MetricsShardSet>, context: Context) -> Self {
         let reporter = context.reporter.clone();
         let act = Act::new(context.client.clone(), reporter, context.metrics.clone(), key.namespace.clone());
         let cluster = SetCluster::new(context.client.clone(), context.metrics.clone(), set);
         let wish = Wish { shards: ShardCount::ONE, routing: RoutingKey::default() };
-        Ok(Self {
+        let gateways = Gateways::new(context.http.clone());
+        Self {
             key,
             context,
             coordinator: Coordinator::new(cluster, wish),
-            gateways: Gateways::new()?,
+            gateways,
             act,
             there: BTreeSet::new(),
             streams: None,
             blocked: None,
             written: None,
-        })
+        }
     }
 
     /// Until the set is gone.
@@ -121,9 +126,13 @@ impl Keeper {
             blocked.push(why);
         }
         self.say(&blocked, before.as_deref());
-        let is_quiet = round.as_ref().is_some_and(Round::is_done) && blocked.is_empty() && before.is_none();
         self.blocked = blocked.into_iter().next();
-        if is_quiet { WHILE_QUIET } else { WHILE_MOVING }
+        match (round, &self.blocked, before) {
+            (_, Some(_), _) => WHILE_BLOCKED,
+            // What was in the way is not any more; the status is to say so.
+            (_, None, Some(_)) | (None, None, None) => WHILE_MOVING,
+            (Some(round), None, None) => until_next(&round),
+        }
     }
 
     /// Lets the coordinator bring about what is wanted: what that is, what is published, and what it saw. Nothing where it can not
@@ -268,6 +277,16 @@ impl Sight {
             gateway_pods: caches.pods(key, Tier::Gateway),
             slice: caches.slice(key),
         }
+    }
+}
+
+/// How long to wait after a round for the next one.
+fn until_next(round: &Round) -> Duration {
+    let moves = round.published.as_ref().is_some_and(|published| published.phase() == Phase::Moving);
+    match round.acted || moves {
+        true => WHILE_MOVING,
+        false if round.waiting.is_empty() => WHILE_QUIET,
+        false => WHILE_WAITING,
     }
 }
 

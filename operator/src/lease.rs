@@ -33,9 +33,9 @@ pub struct Election {
     seen: Option<(Option<LeaseSpec>, Instant)>,
 }
 
-/// The lease could not be renewed in time: another operator may act from now on.
+/// The lease is another operator's, or could not be renewed in time, so that it may be.
 #[derive(Debug, Error)]
-#[error("the lease {name} could not be renewed for {} s: another operator may have it", RENEW_WITHIN.as_secs())]
+#[error("the lease {name} is another operator's, or could not be renewed for {} s", RENEW_WITHIN.as_secs())]
 pub struct Lost {
     name: String,
 }
@@ -43,7 +43,9 @@ pub struct Lost {
 /// How one try went.
 enum Tried {
     Held,
+    /// Another operator has it.
     Others,
+    /// Who has it is not known.
     Failed,
 }
 
@@ -69,10 +71,10 @@ impl Election {
     pub async fn keep(mut self, stop: CancellationToken) -> Result<(), Lost> {
         let mut renewed = Instant::now();
         while stop.run_until_cancelled(sleep(RETRY)).await.is_some() {
-            if matches!(self.try_once().await, Tried::Held) {
-                renewed = Instant::now();
-            } else if renewed.elapsed() > RENEW_WITHIN {
-                return Err(Lost { name: self.name });
+            match self.try_once().await {
+                Tried::Held => renewed = Instant::now(),
+                Tried::Failed if renewed.elapsed() <= RENEW_WITHIN => {}
+                Tried::Failed | Tried::Others => return Err(Lost { name: self.name }),
             }
         }
         self.give_back().await;
@@ -83,7 +85,8 @@ impl Election {
         match timeout(REQUEST_TIMEOUT, self.request()).await {
             Ok(Ok(true)) => Tried::Held,
             Ok(Ok(false)) => Tried::Others,
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Tried::Others,
+            // Somebody was faster, or the same: what is written says who.
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Tried::Failed,
             Ok(Err(error)) => {
                 tracing::warn!(
                     error = shardset_process::logging::chain(&error),

@@ -1,7 +1,7 @@
 //! The operator: turns a `MetricsShardSet` into running tiers and a published membership, and drives every change of its shards.
 //!
-//! Observe, plan, act, for each set by a task of its own. What is seen comes from watches and from the workers ([`observe`]); what
-//! to do is a function of it ([`plan()`]); what is done is done by name and version, so that it may be done twice ([`act`]). The
+//! Observe, plan, act, for each set by a task of its own. What is seen comes from watches and from the workers (`observe`); what
+//! to do is a function of it ([`plan()`]); what is done is done by name and version, so that it may be done twice (`act`). The
 //! change of a membership itself is the coordinator's, the same that runs on one machine.
 //!
 //! One of several operators acts, by a lease ([`lease`]); that two might, for a moment, is harmless: a membership is written over

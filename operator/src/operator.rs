@@ -10,6 +10,7 @@ use kube::{Client, ResourceExt};
 use shardset_process::{Readiness, Tasks};
 use tokio::time::sleep;
 
+use crate::gateways;
 use crate::keep::Keeper;
 use crate::lease::Election;
 use crate::metrics::Metrics;
@@ -41,10 +42,21 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) reporter: Reporter,
     pub(crate) image: Arc<str>,
+    pub(crate) http: reqwest::Client,
 }
 
 /// Runs until the tasks stop, or until another operator acts.
-pub fn run(client: Client, settings: Settings, metrics: Metrics, readiness: &Readiness, tasks: &Tasks) {
+///
+/// # Errors
+///
+/// Where there can be no HTTP client.
+pub fn run(
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    readiness: &Readiness,
+    tasks: &Tasks,
+) -> Result<(), reqwest::Error> {
     let scope = Scope { client: client.clone(), namespace: settings.watch.clone() };
     // Watches run before the lease is held, so that whoever takes over knows everything already.
     let caches = follow(&scope, readiness, tasks);
@@ -55,6 +67,7 @@ pub fn run(client: Client, settings: Settings, metrics: Metrics, readiness: &Rea
         metrics: metrics.clone(),
         reporter,
         image: settings.image.as_str().into(),
+        http: gateways::client()?,
     };
     let mut election = Election::new(client, &settings.namespace, LEASE, settings.identity);
     let (all, readiness) = (tasks.clone(), readiness.clone());
@@ -73,6 +86,7 @@ pub fn run(client: Client, settings: Settings, metrics: Metrics, readiness: &Rea
         // Where the lease is lost the process ends, and with it whatever it was about to do.
         election.keep(stop).await
     });
+    Ok(())
 }
 
 /// Gives each set a keeper.
@@ -89,11 +103,11 @@ async fn keep_all(context: Context, readiness: Readiness, tasks: Tasks) {
             }
             let (kept, context, stop) = (Arc::clone(&kept), context.clone(), tasks.stop());
             tasks.spawn(format!("set {}/{}", key.namespace, key.name), async move {
-                let keeper = Keeper::new(key.clone(), Arc::new(set), context)?;
+                let keeper = Keeper::new(key.clone(), Arc::new(set), context);
                 // Whoever stops acts no more: what it knows is of before, and another operator may act already.
-                stop.run_until_cancelled(keeper.keep()).await;
+                stop.run_until_cancelled(Box::pin(keeper.keep())).await;
                 lock(&kept).remove(&key);
-                Ok::<(), reqwest::Error>(())
+                Ok::<(), Infallible>(())
             });
         }
         sleep(LOOK_FOR_SETS).await;

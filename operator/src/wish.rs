@@ -123,10 +123,50 @@ pub(crate) fn is_stuck(set: &MetricsShardSet, since: Timestamp, now: Timestamp) 
 
 #[cfg(test)]
 mod tests {
-    use shardset_crds::Autoscaling;
-    use shardset_model::ShardCount;
+    use k8s_openapi::jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+    use shardset_crds::{Autoscaling, MetricsShardSet};
+    use shardset_model::{Membership, Phase, ShardCount};
 
-    use super::scaled;
+    use super::{GIVE_UP, given_up, is_stuck, scaled};
+
+    fn set(annotation: Option<&str>) -> MetricsShardSet {
+        let annotations = annotation.map_or(json!({}), |value| json!({ GIVE_UP: value }));
+        let set = json!({
+            "apiVersion": "shardset.dev/v1alpha1",
+            "kind": "MetricsShardSet",
+            "metadata": { "name": "a", "annotations": annotations },
+            "spec": { "export": { "prometheus": {} } },
+        });
+        serde_json::from_value(set).unwrap()
+    }
+
+    #[test]
+    fn a_worker_is_given_up_in_the_move_that_was_meant_and_in_no_other() {
+        let moving = Membership::new(7, 3, 5, Phase::Moving).unwrap();
+        let table = [
+            (None, None),
+            (Some("4@7"), Some(4)),
+            (Some(" 4 @ 7 "), Some(4)),
+            (Some("4@6"), None),
+            (Some("4@8"), None),
+            (Some("4"), None),
+            (Some("@7"), None),
+            (Some("1000@7"), None),
+            (Some("all@7"), None),
+        ];
+        for (annotation, expected) in table {
+            let found = given_up(&set(annotation), &moving).map(|shard| shard.get());
+            assert_eq!(found, expected, "{annotation:?}");
+        }
+    }
+
+    #[test]
+    fn a_move_is_stuck_when_it_takes_longer_than_the_set_allows() {
+        let since = Timestamp::from_second(1_700_000_000).unwrap();
+        let after = |seconds| is_stuck(&set(None), since, since + SignedDuration::from_secs(seconds));
+        assert_eq!([after(0), after(299), after(300)], [false, false, true]);
+    }
 
     #[test]
     fn workers_follow_streams_and_do_not_flap() {

@@ -57,7 +57,7 @@ pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<()> {
     let (work, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
     let settings =
         Settings { watch: args.watch_namespace, namespace: args.namespace, identity: args.identity, image: args.image };
-    shardset_operator::run(client, settings, metrics, &readiness, &work);
+    shardset_operator::run(client, settings, metrics, &readiness, &work)?;
     side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));
     tokio::select! {
         signal = stop_asked => tracing::info!(signal, "stopping"),

@@ -1,8 +1,8 @@
 //! The published membership on Kubernetes: one EndpointSlice, which the operator writes and gateways watch.
 //!
-//! One object, so one write publishes one whole membership ([`format`]). Beside it gateways look at the slices that Kubernetes
+//! One object, so one write publishes one whole membership ([`mod@format`]). Beside it gateways look at the slices that Kubernetes
 //! keeps for the workers' headless Service: while the operator is down, those know where a worker that restarted is
-//! ([`places`]). What comes out is a record like any other; whoever routes by it does not know where it is from ([`watch()`]).
+//! (`places`). What comes out is a record like any other; whoever routes by it does not know where it is from ([`watch()`]).
 //!
 //! Boundary: decides nothing about a membership, and writes nothing to a cluster.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -9,11 +9,26 @@ use shardset_slice::names;
 use crate::IMAGE;
 use crate::prometheus::{Prometheus, restricted_container, restricted_pod};
 use crate::set::Set;
+use crate::space::Space;
 
 /// A load that runs.
 pub struct Load {
     set: Set,
     pod: String,
+}
+
+/// A set of so many workers that serves, a Prometheus that its totals are written to, and a load that has begun.
+///
+/// # Errors
+///
+/// One of them does not come up.
+pub async fn under_load(space: &Space, workers: u32, flags: &[&str]) -> anyhow::Result<(Set, Prometheus, Load)> {
+    let prometheus = Prometheus::start(space).await?;
+    let set = Set::new(space, "demo", workers, prometheus.export()).await?;
+    set.serves(workers.try_into()?).await?;
+    let load = Load::start(&set, &prometheus, flags).await?;
+    prometheus.has_totals().await?;
+    Ok((set, prometheus, load))
 }
 
 impl Load {

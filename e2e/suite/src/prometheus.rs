@@ -66,9 +66,9 @@ impl Prometheus {
         format!("http://{}:{PORT}", self.address)
     }
 
-    /// A destination of remote write, for a set's spec.
-    pub fn destination(&self) -> Value {
-        json!({ "url": format!("{}/api/v1/write", self.url()) })
+    /// The part of a set's spec that lets its totals be written here.
+    pub fn export(&self) -> Value {
+        json!({ "export": { "remoteWrite": [{ "url": format!("{}/api/v1/write", self.url()) }] } })
     }
 
     /// Answers a PromQL expression, now, without the API server: for whoever is on the pods' network.
@@ -95,12 +95,12 @@ impl Prometheus {
         answer(expression, &text)
     }
 
-    /// Counters of `shardset load` that fell, with how often.
+    /// Whether no counter of `shardset load` was reset.
     ///
     /// # Errors
     ///
-    /// When it does not answer, or there are no such counters.
-    pub async fn fallen(&self) -> anyhow::Result<Vec<Series>> {
+    /// Which were, or it does not answer, or there are no such counters.
+    pub async fn nothing_was_reset(&self) -> anyhow::Result<()> {
         let found = self.query("group by (__name__) ({__name__=~\"(claude_code|load)_.+\"})").await?;
         let names = found.iter().filter_map(|series| series.labels.get("__name__"));
         let counters: Vec<&String> = names.filter(|name| !MAY_FALL.contains(&name.as_str())).collect();
@@ -109,7 +109,8 @@ impl Prometheus {
         for name in counters {
             all.extend(self.query(&format!("resets({{__name__=\"{name}\"}}[10m]) > 0")).await?);
         }
-        Ok(all)
+        ensure!(all.is_empty(), "{} counters were reset: {all:?}", all.len());
+        Ok(())
     }
 
     /// Waits until the first totals are there.

@@ -94,10 +94,11 @@ impl Running {
         tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not in time: {what}"));
     }
 
-    /// Everything that ran has ended, and nothing of it failed.
+    /// Everything that ran has ended, also where somebody looks on, and nothing of it failed.
     pub(crate) async fn stop(self) {
         let Self { gateway, client, tasks, .. } = self;
         drop(client);
+        let _looks_on = gateway.routing();
         let stopped = async {
             gateway.stop().await;
             tasks.finished().await

@@ -1,6 +1,7 @@
 //! Plans: what is to be done for what is seen, and how it stands.
 
 mod conditions;
+mod lease;
 mod notices;
 mod objects;
 mod replicas;

@@ -13,7 +13,7 @@ use shardset_model::Phase;
 use shardset_suite::install::{NAMESPACE, OPERATOR, metric_of_leader};
 use shardset_suite::load::Load;
 use shardset_suite::prometheus::Prometheus;
-use shardset_suite::set::Set;
+use shardset_suite::set::{Set, lay_over};
 use shardset_suite::space::{Space, within};
 use tokio::time::{Instant, sleep};
 
@@ -72,9 +72,9 @@ async fn routed(space: Space) -> anyhow::Result<()> {
 /// Three workers with many streams become five.
 async fn rebalance(space: Space) -> anyhow::Result<()> {
     let prometheus = Prometheus::start(&space).await?;
-    let export = json!({ "export": { "remoteWrite": [prometheus.destination()], "intervalSeconds": 15 } });
-    let volumes = json!({ "workers": { "storage": { "size": "2Gi" } }, "export": export["export"] });
-    let set = Set::new(&space, "demo", 3, volumes).await?;
+    let mut spec = prometheus.export();
+    lay_over(&mut spec, json!({ "workers": { "storage": { "size": "2Gi" } }, "export": { "intervalSeconds": 15 } }));
+    let set = Set::new(&space, "demo", 3, spec).await?;
     set.serves(3).await?;
     let points = (STREAMS + STREAMS / 4).to_string();
     let flags = ["--points", &points, "--rate", "20000", "--interval", "60s", "--lifetime", "1", "--patience", "60s"];

@@ -5,23 +5,12 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
-use shardset_suite::load::Load;
-use shardset_suite::prometheus::Prometheus;
+use shardset_suite::load::under_load;
 use shardset_suite::set::Set;
 use shardset_suite::space::{Space, within};
 
 /// A worker is away for some seconds; its senders wait for so long.
 const PATIENT: [&str; 6] = ["--duration", "40s", "--rate", "500", "--patience", "90s"];
-
-async fn under_load(space: &Space) -> anyhow::Result<(Set, Prometheus, Load)> {
-    let prometheus = Prometheus::start(space).await?;
-    let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
-    let set = Set::new(space, "demo", 2, export).await?;
-    set.serves(2).await?;
-    let load = Load::start(&set, &prometheus, &PATIENT).await?;
-    prometheus.has_totals().await?;
-    Ok((set, prometheus, load))
-}
 
 /// Deletes a pod at once, as if its node had died, or as a drain does, and waits for its successor.
 async fn replaced(space: &Space, pod: &str, params: &DeleteParams) -> anyhow::Result<()> {
@@ -40,14 +29,13 @@ async fn replaced(space: &Space, pod: &str, params: &DeleteParams) -> anyhow::Re
 #[tokio::test]
 async fn a_worker_that_is_deleted_or_killed_takes_nothing_with_it() -> anyhow::Result<()> {
     within(async |space| {
-        let (set, prometheus, load) = under_load(&space).await?;
+        let (set, prometheus, load) = under_load(&space, 2, &PATIENT).await?;
         replaced(&space, "demo-worker-0", &DeleteParams::default()).await?;
         set.serves(2).await?;
         replaced(&space, "demo-worker-1", &DeleteParams::default().grace_period(0)).await?;
         set.serves(2).await?;
         load.is_exact(180).await?;
-        let fallen = prometheus.fallen().await?;
-        ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
+        prometheus.nothing_was_reset().await?;
         ensure!(set.status().await?.epoch == 1, "a worker that restarts keeps its shard, and nothing moves");
         Ok(())
     })
@@ -57,7 +45,7 @@ async fn a_worker_that_is_deleted_or_killed_takes_nothing_with_it() -> anyhow::R
 #[tokio::test]
 async fn a_gateway_that_is_deleted_takes_nothing_with_it() -> anyhow::Result<()> {
     within(async |space| {
-        let (set, _prometheus, load) = under_load(&space).await?;
+        let (set, _prometheus, load) = under_load(&space, 2, &PATIENT).await?;
         for gateway in space.pods("shardset.dev/set=demo,app.kubernetes.io/component=gateway").await? {
             space.api::<Pod>().delete(&gateway.name_any(), &DeleteParams::default().grace_period(0)).await?;
             set.serves(2).await?;

@@ -2,7 +2,6 @@
 
 use anyhow::ensure;
 use kube::ResourceExt;
-use serde_json::json;
 use shardset_suite::load::Load;
 use shardset_suite::prometheus::Prometheus;
 use shardset_suite::set::Set;
@@ -12,7 +11,7 @@ use shardset_suite::space::within;
 async fn what_was_accepted_over_grpc_and_http_is_what_prometheus_shows() -> anyhow::Result<()> {
     within(async |space| {
         let prometheus = Prometheus::start(&space).await?;
-        let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
+        let export = prometheus.export();
         let set = Set::new(&space, "demo", 2, export).await?;
         set.serves(2).await?;
         let load = Load::start(&set, &prometheus, &["--points", "5000", "--rate", "1000"]).await?;

@@ -8,8 +8,7 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 use serde_json::json;
 use shardset_suite::install::{NAMESPACE, client, metric_of_leader};
-use shardset_suite::load::Load;
-use shardset_suite::prometheus::Prometheus;
+use shardset_suite::load::under_load;
 use shardset_suite::set::Set;
 use shardset_suite::space::within;
 use tokio::time::{Instant, sleep};
@@ -17,13 +16,8 @@ use tokio::time::{Instant, sleep};
 #[tokio::test]
 async fn an_operator_that_is_killed_again_and_again_in_a_move_loses_nothing() -> anyhow::Result<()> {
     within(async |space| {
-        let prometheus = Prometheus::start(&space).await?;
-        let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
-        let set = Set::new(&space, "demo", 3, export).await?;
-        set.serves(3).await?;
         let flags = ["--duration", "60s", "--rate", "1000", "--patience", "60s"];
-        let load = Load::start(&set, &prometheus, &flags).await?;
-        prometheus.has_totals().await?;
+        let (set, prometheus, load) = under_load(&space, 3, &flags).await?;
         let operators: Api<Pod> = Api::namespaced(client().await?, NAMESPACE);
         for shards in [5, 2] {
             set.scale(shards).await?;
@@ -36,9 +30,7 @@ async fn an_operator_that_is_killed_again_and_again_in_a_move_loses_nothing() ->
             set.serves(shards.try_into()?).await?;
         }
         load.is_exact(180).await?;
-        let fallen = prometheus.fallen().await?;
-        ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
-        Ok(())
+        prometheus.nothing_was_reset().await
     })
     .await
 }
@@ -68,13 +60,8 @@ async fn nothing_is_written_where_nothing_has_changed() -> anyhow::Result<()> {
 #[tokio::test]
 async fn another_number_in_quick_succession_ends_at_the_last_one() -> anyhow::Result<()> {
     within(async |space| {
-        let prometheus = Prometheus::start(&space).await?;
-        let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
-        let set = Set::new(&space, "demo", 3, export).await?;
-        set.serves(3).await?;
         let flags = ["--duration", "30s", "--rate", "1000", "--patience", "60s"];
-        let load = Load::start(&set, &prometheus, &flags).await?;
-        prometheus.has_totals().await?;
+        let (set, prometheus, load) = under_load(&space, 3, &flags).await?;
         let begun = Instant::now();
         for shards in [5, 4, 5] {
             set.scale(shards).await?;
@@ -83,9 +70,7 @@ async fn another_number_in_quick_succession_ends_at_the_last_one() -> anyhow::Re
         let status = set.serves(5).await.context("5 in the end")?;
         ensure!(status.epoch >= 2, "{} after {:?}", status.epoch, begun.elapsed());
         load.is_exact(180).await?;
-        let fallen = prometheus.fallen().await?;
-        ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
-        Ok(())
+        prometheus.nothing_was_reset().await
     })
     .await
 }

@@ -3,8 +3,7 @@
 use anyhow::{Context, ensure};
 use kube::ResourceExt;
 use serde_json::json;
-use shardset_suite::load::Load;
-use shardset_suite::prometheus::Prometheus;
+use shardset_suite::load::under_load;
 use shardset_suite::set::Set;
 use shardset_suite::space::within;
 
@@ -13,13 +12,8 @@ const WORKERS: &str = "shardset.dev/set=demo,app.kubernetes.io/component=worker"
 #[tokio::test]
 async fn another_template_reaches_one_worker_after_the_other_under_load() -> anyhow::Result<()> {
     within(async |space| {
-        let prometheus = Prometheus::start(&space).await?;
-        let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
-        let set = Set::new(&space, "demo", 3, export).await?;
-        set.serves(3).await?;
         let flags = ["--duration", "45s", "--rate", "500", "--patience", "90s"];
-        let load = Load::start(&set, &prometheus, &flags).await?;
-        prometheus.has_totals().await?;
+        let (set, prometheus, load) = under_load(&space, 3, &flags).await?;
         let uids = async || -> anyhow::Result<Vec<_>> {
             Ok(space.pods(WORKERS).await?.iter().map(ResourceExt::uid).collect())
         };
@@ -41,9 +35,7 @@ async fn another_template_reaches_one_worker_after_the_other_under_load() -> any
         let after = uids().await?;
         ensure!(before.iter().all(|uid| !after.contains(uid)), "a pod is still the old one");
         load.is_exact(180).await?;
-        let fallen = prometheus.fallen().await?;
-        ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
-        Ok(())
+        prometheus.nothing_was_reset().await
     })
     .await
 }

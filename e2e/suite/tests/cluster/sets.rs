@@ -16,7 +16,7 @@ use shardset_suite::space::within;
 async fn two_sets_of_one_namespace_know_nothing_of_each_other() -> anyhow::Result<()> {
     within(async |space| {
         let prometheus = Prometheus::start(&space).await?;
-        let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
+        let export = prometheus.export();
         // One's name begins with the other's: whoever looks for names must not take one for the other.
         let first = Set::new(&space, "demo", 1, export.clone()).await?;
         let second = Set::new(&space, "demo-worker", 1, export).await?;

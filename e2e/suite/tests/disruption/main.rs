@@ -8,13 +8,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 use rustix::process::Signal;
-use serde_json::json;
 use shardset_suite::install::{NAMESPACE, upgrade};
-use shardset_suite::load::Load;
+use shardset_suite::load::under_load;
 use shardset_suite::node::signal;
-use shardset_suite::prometheus::Prometheus;
-use shardset_suite::set::Set;
-use shardset_suite::space::{Space, within};
+use shardset_suite::space::within;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -24,21 +21,16 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// How long the API server is away.
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn under_load(space: &Space, seconds: &str) -> anyhow::Result<(Set, Prometheus, Load)> {
-    let prometheus = Prometheus::start(space).await?;
-    let export = json!({ "export": { "remoteWrite": [prometheus.destination()] } });
-    let set = Set::new(space, "demo", 2, export).await?;
-    set.serves(2).await?;
-    let load = Load::start(&set, &prometheus, &["--duration", seconds, "--rate", "500", "--patience", "60s"]).await?;
-    prometheus.has_totals().await?;
-    Ok((set, prometheus, load))
+/// Flags of a load of so many seconds, whose senders wait for a minute.
+fn lasting(seconds: &str) -> [&str; 6] {
+    ["--duration", seconds, "--rate", "500", "--patience", "60s"]
 }
 
 #[tokio::test]
 async fn points_are_taken_and_told_while_the_api_server_is_away_for_a_minute() -> anyhow::Result<()> {
     let _alone = ALONE.lock().await;
     within(async |space| {
-        let (set, prometheus, load) = under_load(&space, "90s").await?;
+        let (set, prometheus, load) = under_load(&space, 2, &lasting("90s")).await?;
         let told = async || -> anyhow::Result<f64> {
             let found = prometheus.query_directly("sum(claude_code_token_usage_tokens_total)").await?;
             found.first().and_then(|series| series.value()).context("no totals")
@@ -59,9 +51,7 @@ async fn points_are_taken_and_told_while_the_api_server_is_away_for_a_minute() -
         set.scale(3).await?;
         set.serves(3).await?;
         load.is_exact(180).await?;
-        let fallen = prometheus.fallen().await?;
-        ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
-        Ok(())
+        prometheus.nothing_was_reset().await
     })
     .await
 }
@@ -70,7 +60,7 @@ async fn points_are_taken_and_told_while_the_api_server_is_away_for_a_minute() -
 async fn an_upgrade_of_the_operator_restarts_no_worker_and_no_gateway() -> anyhow::Result<()> {
     let _alone = ALONE.lock().await;
     within(async |space| {
-        let (set, _prometheus, load) = under_load(&space, "20s").await?;
+        let (set, _prometheus, load) = under_load(&space, 2, &lasting("20s")).await?;
         let uids = async |of: &str| -> anyhow::Result<Vec<_>> {
             Ok(space.pods(of).await?.iter().map(ResourceExt::uid).collect())
         };
@@ -100,7 +90,7 @@ async fn an_upgrade_of_the_operator_restarts_no_worker_and_no_gateway() -> anyho
 async fn a_container_runtime_that_restarts_takes_nothing_with_it() -> anyhow::Result<()> {
     let _alone = ALONE.lock().await;
     within(async |space| {
-        let (set, _prometheus, load) = under_load(&space, "30s").await?;
+        let (set, _prometheus, load) = under_load(&space, 2, &lasting("30s")).await?;
         signal("containerd", Signal::KILL)?;
         set.serves(2).await?;
         // It works again: a worker restarts on it.

@@ -34,8 +34,8 @@ pub(crate) enum Task {
     E2e(E2e),
     /// Make the image of the product as an archive, for `kind load image-archive` or `ctr images import`.
     Image {
-        /// The image's name.
-        #[arg(long, default_value = "shardset:dev")]
+        /// The image's name, its registry included: `localhost` where it is in none.
+        #[arg(long, default_value = "localhost/shardset:dev")]
         name: String,
         /// With the binary of the dev profile: large and slow, and built sooner.
         #[arg(long)]

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::report;
 use crate::suite::cargo;
 
-/// distroless' `nonroot`, as in the Dockerfile and in the pods.
+/// `nonroot`, as in the Dockerfile and in the pods.
 const USER: &str = "65532:65532";
 const PROGRAM: &str = "/usr/bin/shardset";
 /// Where Debian and its kin keep the certificates that programs trust.

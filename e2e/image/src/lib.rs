@@ -1,7 +1,7 @@
 //! Images as archives, made of programs that are built already: no engine, no registry, no base image.
 //!
 //! An image is a folder tree as its one layer, and what to run in it. A program that is linked dynamically brings the libraries
-//! it was linked with ([`program`]), so it runs whatever the machine has. The archive is an OCI image layout, which
+//! it was linked with ([`program()`]), so it runs whatever the machine has. The archive is an OCI image layout, which
 //! `ctr images import` and `kind load image-archive` take. `tar`, `sha256sum` and `ldd` do the work: three calls instead of crates
 //! that nothing else here needs.
 

@@ -32,12 +32,22 @@ pub async fn under_load(space: &Space, workers: u32, flags: &[&str]) -> anyhow::
 }
 
 impl Load {
-    /// Sends to the gateways of `set` with these flags, gRPC and HTTP; what Prometheus shows must be what was accepted.
+    /// Sends to the gateways of `set` with these flags, some of it twice, some of it given up half-way; what Prometheus shows must be
+    /// what was accepted.
     ///
     /// # Errors
     ///
     /// The API server's.
     pub async fn start(set: &Set, prometheus: &Prometheus, flags: &[&str]) -> anyhow::Result<Self> {
+        Self::plain(set, prometheus, &mischief(flags)).await
+    }
+
+    /// The same with these flags and no others.
+    ///
+    /// # Errors
+    ///
+    /// The API server's.
+    pub async fn plain(set: &Set, prometheus: &Prometheus, flags: &[&str]) -> anyhow::Result<Self> {
         let service = set.space.api::<Service>().get(&names::gateway(&set.name)).await?;
         let gateway = service.spec.and_then(|spec| spec.cluster_ip).context("a Service has an address")?;
         let urls = [
@@ -45,11 +55,8 @@ impl Load {
             format!("--otlp-http=http://{gateway}:4318"),
             format!("--verify={}", prometheus.url()),
         ];
-        let args: Vec<String> = ["load".to_owned()]
-            .into_iter()
-            .chain(urls)
-            .chain(mischief(flags).iter().map(|flag| (*flag).to_owned()))
-            .collect();
+        let args: Vec<String> =
+            ["load".to_owned()].into_iter().chain(urls).chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
         let pod = format!("load-{}", set.name);
         let container = json!({
             "name": "load",

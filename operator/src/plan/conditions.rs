@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use shardset_crds::{Condition, RebalanceMode};
 use shardset_handoff::{Waiting, members};
-use shardset_model::{Membership, Phase};
+use shardset_model::{Membership, Phase, ShardCount};
 
 use super::Observed;
 use super::rollout::is_ready;
@@ -41,6 +41,21 @@ pub(super) fn conditions(seen: &Observed<'_>, now: Timestamp) -> Vec<Condition> 
     aspects.into_iter().map(condition).collect()
 }
 
+/// How many workers must serve: of those that come in a move, none yet.
+fn needed(published: &Membership) -> ShardCount {
+    match published.phase() {
+        Phase::Stable => published.shards(),
+        Phase::Moving => published.shards().min(published.previous()),
+    }
+}
+
+/// How many workers serve: those whose pods are ready, or as many as said so to us, which may be seconds before their probes do.
+fn serving(seen: &Observed<'_>) -> usize {
+    let ready = seen.worker_pods.iter().filter(|pod| is_ready(pod)).count();
+    let reports = seen.round.into_iter().flat_map(|round| round.answers.reports.values());
+    ready.max(reports.filter(|report| report.membership.is_some()).count())
+}
+
 /// What conditions are made of.
 struct Facts<'a> {
     seen: &'a Observed<'a>,
@@ -62,8 +77,8 @@ impl<'a> Facts<'a> {
             seen,
             published,
             waiting,
-            workers_ready: seen.worker_pods.iter().filter(|pod| is_ready(pod)).count(),
-            workers_needed: published.map_or(seen.wanted.wish.shards, Membership::shards).get(),
+            workers_ready: serving(seen),
+            workers_needed: published.map_or(seen.wanted.wish.shards, needed).get(),
             gateways_ready: seen.gateways.and_then(|gateways| gateways.status.as_ref()?.ready_replicas).unwrap_or(0),
             is_stuck: since.is_some_and(|since| is_stuck(seen.set, since, now)),
         }

@@ -51,6 +51,11 @@ fn conditions_say_what_is_not_as_it_should_be() {
             "Ready=True(Rebalancing) Progressing=True(Starting) Rebalancing=True(Starting)",
         ),
         (
+            "streams move to workers that come up",
+            Scene::serving(of(5), moving(2, 3, 5), 3),
+            "Ready=True(Rebalancing) Progressing=True(Moving) Rebalancing=True(Moving)",
+        ),
+        (
             "streams move",
             Scene::serving(of(5), moving(2, 3, 5), 5),
             "Ready=True(Rebalancing) Progressing=True(Moving) Rebalancing=True(Moving)",

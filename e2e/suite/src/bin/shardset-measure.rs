@@ -78,7 +78,7 @@ async fn rebalance(space: Space) -> anyhow::Result<()> {
     set.serves(3).await?;
     let points = (STREAMS + STREAMS / 4).to_string();
     let flags = ["--points", &points, "--rate", "20000", "--interval", "60s", "--lifetime", "1", "--patience", "60s"];
-    Load::start(&set, &prometheus, &flags).await?.is_exact(240).await?;
+    Load::plain(&set, &prometheus, &flags).await?.is_exact(240).await?;
     let streams = space
         .until("the streams are counted", 60, async || {
             let streams = set.status().await?.streams;

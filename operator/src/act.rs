@@ -33,7 +33,7 @@ pub(crate) struct Act {
     namespace: String,
     /// What was applied, and which version of the object that made.
     applied: HashMap<(Kind, String), (u64, String)>,
-    /// What claims were let ask for.
+    /// What claims were let ask for, by their uids.
     enlarged: HashMap<String, Quantity>,
 }
 
@@ -65,7 +65,7 @@ impl Act {
 
     /// Lets a claim ask for more, once.
     pub(crate) async fn enlarge(&mut self, enlarge: &Enlarge) -> Result<(), String> {
-        if self.enlarged.get(&enlarge.claim) == Some(&enlarge.size) {
+        if self.enlarged.get(&enlarge.uid) == Some(&enlarge.size) {
             return Ok(());
         }
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -76,7 +76,7 @@ impl Act {
             .await
             .map_err(|error| format!("the volume of {} can not be larger: {error}", enlarge.claim))?;
         self.metrics.wrote("PersistentVolumeClaim");
-        self.enlarged.insert(enlarge.claim.clone(), enlarge.size.clone());
+        self.enlarged.insert(enlarge.uid.clone(), enlarge.size.clone());
         Ok(())
     }
 

@@ -4,6 +4,8 @@
 //! seen, so of two operators one fails and looks again. How many workers run follows from what is published
 //! ([`crate::plan()`]), so `run` and `stop` have nothing to do here.
 
+mod latest;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use shardset_process::clock;
 use shardset_slice::{format, names};
 use tokio::time::timeout;
 
+use self::latest::Latest;
 use crate::metrics::Metrics;
 use crate::objects::owner;
 use crate::plan::is_ready;
@@ -33,14 +36,12 @@ pub(crate) struct SetCluster {
     metrics: Metrics,
     set: Arc<MetricsShardSet>,
     pods: BTreeMap<u32, Arc<Pod>>,
-    slice: Option<Arc<EndpointSlice>>,
-    /// What was written last: the watch may not have brought it yet.
-    written: Option<Arc<EndpointSlice>>,
+    slice: Latest,
 }
 
 impl SetCluster {
     pub(crate) fn new(client: Client, metrics: Metrics, set: Arc<MetricsShardSet>) -> Self {
-        Self { client, metrics, set, pods: BTreeMap::new(), slice: None, written: None }
+        Self { client, metrics, set, pods: BTreeMap::new(), slice: Latest::default() }
     }
 
     /// What the watches know now.
@@ -49,24 +50,12 @@ impl SetCluster {
         let shard = |pod: &Arc<Pod>| Some((names::shard_of(&name, &pod.name_any())?, Arc::clone(pod)));
         self.pods = pods.iter().filter_map(shard).collect();
         self.set = set;
-        self.slice = slice;
-    }
-
-    /// The slice that is published: what was written, until the watch has it or something later.
-    fn current(&self) -> Option<&Arc<EndpointSlice>> {
-        let version = |slice: &EndpointSlice| slice.metadata.resource_version.as_deref()?.parse::<u64>().ok();
-        let newer = self.written.as_ref().filter(|written| {
-            self.slice.as_ref().is_none_or(|seen| {
-                // Versions of one object may be compared; where they are no numbers the watch is believed.
-                seen.metadata.uid == written.metadata.uid && version(seen) < version(written)
-            })
-        });
-        newer.or(self.slice.as_ref())
+        self.slice.watch(slice);
     }
 
     /// The record that is published.
     pub(crate) fn record(&self) -> Result<Option<Record>, ClusterError> {
-        let Some(slice) = self.current() else { return Ok(None) };
+        let Some(slice) = self.slice.current() else { return Ok(None) };
         let record = format::read(&self.set.name_any(), slice);
         record.map(Some).map_err(|bad| {
             let name = names::membership(&self.set.name_any());
@@ -86,7 +75,7 @@ impl SetCluster {
             None => now,
         };
         let slice = self.slice_of(&now);
-        let is_same = self.current().is_some_and(|current| {
+        let is_same = self.slice.current().is_some_and(|current| {
             current.endpoints == slice.endpoints && current.metadata.labels == slice.metadata.labels
         });
         if is_same {
@@ -148,7 +137,7 @@ impl SetCluster {
         let name = names::membership(&self.set.name_any());
         let api: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &self.set.namespace().unwrap_or_default());
         let post = PostParams { field_manager: Some(crate::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        slice.metadata.resource_version = self.current().and_then(|current| current.resource_version());
+        slice.metadata.resource_version = self.slice.current().and_then(|current| current.resource_version());
         let writing = async {
             match slice.metadata.resource_version {
                 Some(_) => api.replace(&name, &post, &slice).await,
@@ -158,12 +147,12 @@ impl SetCluster {
         match timeout(REQUEST_TIMEOUT, writing).await {
             Ok(Ok(written)) => {
                 self.metrics.wrote("EndpointSlice");
-                self.written = Some(Arc::new(written));
+                self.slice.write(written);
                 Ok(true)
             }
             // Somebody else was faster, or it is gone: what the watch says next counts.
             Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {
-                self.written = None;
+                self.slice.lose();
                 Ok(false)
             }
             Ok(Err(error)) => Err(ClusterError::because("the membership can not be published", error)),

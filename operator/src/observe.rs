@@ -61,9 +61,14 @@ impl Caches {
         readable.0.as_ref().ok().cloned().map(Arc::new)
     }
 
-    /// All sets that can be read.
-    pub(crate) fn sets(&self) -> Vec<MetricsShardSet> {
-        self.sets.state().iter().filter_map(|readable| readable.0.as_ref().ok().cloned()).collect()
+    /// All sets that can be read and are not about to go.
+    pub(crate) fn sets(&self) -> Vec<Key> {
+        let key = |readable: &Arc<Readable>| {
+            let metadata = &readable.0.as_ref().ok()?.metadata;
+            let stays = metadata.deletion_timestamp.is_none();
+            stays.then(|| Some(Key { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? }))?
+        };
+        self.sets.state().iter().filter_map(key).collect()
     }
 
     pub(crate) fn workers(&self, key: &Key) -> Option<Arc<StatefulSet>> {

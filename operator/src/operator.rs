@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kube::Client;
 use kube::runtime::events::Reporter;
-use kube::{Client, ResourceExt};
 use shardset_process::{Readiness, Tasks};
 use tokio::time::sleep;
 
@@ -96,16 +96,17 @@ async fn keep_all(context: Context, readiness: Readiness, tasks: Tasks) {
     }
     let kept = Arc::new(Mutex::new(HashSet::new()));
     loop {
-        for set in context.caches.sets() {
-            let key = Key { namespace: set.namespace().unwrap_or_default(), name: set.name_any() };
-            if set.metadata.deletion_timestamp.is_some() || !lock(&kept).insert(key.clone()) {
+        for key in context.caches.sets() {
+            if !lock(&kept).insert(key.clone()) {
                 continue;
             }
             let (kept, context, stop) = (Arc::clone(&kept), context.clone(), tasks.stop());
             tasks.spawn(format!("set {}/{}", key.namespace, key.name), async move {
-                let keeper = Keeper::new(key.clone(), Arc::new(set), context);
-                // Whoever stops acts no more: what it knows is of before, and another operator may act already.
-                stop.run_until_cancelled(Box::pin(keeper.keep())).await;
+                if let Some(set) = context.caches.set(&key) {
+                    let keeper = Keeper::new(key.clone(), set, context);
+                    // Whoever stops acts no more: what it knows is of before, and another operator may act already.
+                    stop.run_until_cancelled(Box::pin(keeper.keep())).await;
+                }
                 lock(&kept).remove(&key);
                 Ok::<(), Infallible>(())
             });

@@ -63,6 +63,23 @@ fn slices() -> watcher::Config {
     watcher::Config::default().labels(&format!("{},{label}={value}", names::SET))
 }
 
+/// What the watches take.
+trait Watched:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 struct Watches<'a> {
     scope: &'a Scope,
     readiness: &'a Readiness,
@@ -97,16 +114,7 @@ impl Watches<'_> {
     }
 
     /// Keeps whole objects.
-    fn store<K>(&self, what: &'static str, config: watcher::Config) -> Store<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
+    fn store<K: Watched>(&self, what: &'static str, config: watcher::Config) -> Store<K> {
         let (store, writer) = reflector::store();
         let stream = watcher(self.api::<K>(), config.timeout(watch_seconds())).default_backoff();
         let stream = stream.modify(|object| object.managed_fields_mut().clear()).reflect(writer);
@@ -115,16 +123,7 @@ impl Watches<'_> {
     }
 
     /// Keeps names and versions.
-    fn versions<K>(&self, kind: Kind, what: &'static str)
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
+    fn versions<K: Watched>(&self, kind: Kind, what: &'static str) {
         let config = watcher::Config::default().labels(names::SET).timeout(watch_seconds());
         let stream = watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff();
         let versions = self.versions.clone();

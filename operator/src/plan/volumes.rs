@@ -15,6 +15,8 @@ use super::Observed;
 pub struct Enlarge {
     /// Its name.
     pub claim: String,
+    /// Which of that name: a worker that comes again has another one, of the first size.
+    pub uid: String,
     /// How much it is to ask for.
     pub size: Quantity,
 }
@@ -28,7 +30,10 @@ pub(super) fn of_template(workers: Option<&StatefulSet>) -> Option<&Quantity> {
 pub(super) fn enlarge(seen: &Observed<'_>) -> Vec<Enlarge> {
     let Some(size) = &seen.set.spec.workers.storage.size else { return Vec::new() };
     let smaller = seen.claims.iter().filter(|claim| requested(claim).is_some_and(|requested| requested != size));
-    smaller.map(|claim| Enlarge { claim: claim.name_any(), size: size.clone() }).collect()
+    let enlarge = |claim: &&PersistentVolumeClaim| {
+        Some(Enlarge { claim: claim.name_any(), uid: claim.uid()?, size: size.clone() })
+    };
+    smaller.filter_map(enlarge).collect()
 }
 
 fn requested(claim: &PersistentVolumeClaim) -> Option<&Quantity> {

@@ -9,7 +9,7 @@ use crate::scene::{Scene, set, stable};
 fn scene(wanted: &str, template: &str, claims: &[&str]) -> Scene {
     let spec = json!({ "workers": { "replicas": 2, "storage": { "size": wanted } } });
     let mut scene = Scene::serving(set(spec), stable(1, 2), 2);
-    let claim = |name: String, size: &str| json!({ "metadata": { "name": name }, "spec": { "resources": { "requests": { "storage": size } } } });
+    let claim = |name: String, size: &str| json!({ "metadata": { "uid": format!("uid-of-{name}"), "name": name }, "spec": { "resources": { "requests": { "storage": size } } } });
     let template = claim("data".to_owned(), template);
     let template = vec![serde_json::from_value(template).expect("a claim")];
     let workers = scene.workers.as_mut().and_then(|workers| workers.spec.as_mut()).expect("workers");
@@ -28,6 +28,7 @@ fn a_larger_size_goes_to_the_claims_and_never_into_the_template() {
     ];
     for (scene, expected) in table {
         let plan = scene.plan();
+        assert!(plan.enlarge.iter().all(|one| one.uid == format!("uid-of-{}", one.claim)));
         let enlarged = plan.enlarge.iter().map(|one| format!("{} {}", one.claim, one.size.0));
         assert_eq!(enlarged.collect::<Vec<_>>(), expected);
         let workers = plan.objects.iter().find(|object| object.kind == Kind::StatefulSet).expect("workers");

@@ -2,9 +2,11 @@
 
 use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
+use shardset_slice::names;
 use shardset_suite::load::under_load;
 use shardset_suite::set::Set;
 use shardset_suite::space::{Space, within};
@@ -51,6 +53,27 @@ async fn a_gateway_that_is_deleted_takes_nothing_with_it() -> anyhow::Result<()>
             set.serves(2).await?;
         }
         load.is_exact(180).await.map(drop)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_membership_that_is_deleted_is_published_again_as_the_workers_know_it() -> anyhow::Result<()> {
+    within(async |space| {
+        let set = Set::new(&space, "demo", 1, json!({})).await?;
+        set.serves(1).await?;
+        set.scale(2).await?;
+        let before = set.serves(2).await?.epoch;
+        space.api::<EndpointSlice>().delete(&names::membership("demo"), &DeleteParams::default()).await?;
+        space
+            .until("it is published again", 30, async || {
+                let record = set.published().await?;
+                let membership = record.membership();
+                ensure!(i64::try_from(membership.epoch().get())? == before, "{membership:?}");
+                Ok(())
+            })
+            .await?;
+        set.serves(2).await.map(drop)
     })
     .await
 }

@@ -57,7 +57,7 @@ async fn a_thousand_shards_are_published_in_one_slice_and_routed_by() -> anyhow:
         let refused = [
             json!({ "metadata": { "annotations": { "shardset.dev/epoch": "6" } } }),
             json!({ "metadata": { "annotations": { "shardset.dev/epoch": "8", "shardset.dev/format": "2" } } }),
-            json!({ "endpoints": [] }),
+            json!({ "metadata": { "annotations": { "shardset.dev/format": "1" } }, "endpoints": [] }),
         ];
         for patch in refused {
             slices.patch(&names::membership("large"), &PatchParams::default(), &Patch::Merge(&patch)).await?;
@@ -66,7 +66,7 @@ async fn a_thousand_shards_are_published_in_one_slice_and_routed_by() -> anyhow:
             .until("each is counted", 30, async || {
                 let pod = pods().await?.pop().and_then(|pod| pod.metadata.name).unwrap_or_default();
                 let text = space.ask(&pod, 9465, "metrics").await?;
-                for reason in ["older_epoch", "unknown_format"] {
+                for reason in ["older_epoch", "unknown_format", "empty"] {
                     let count = format!("shardset_membership_refused_total{{reason=\"{reason}\"}} ");
                     ensure!(text.contains(&count), "{reason} is not counted");
                 }

@@ -50,8 +50,8 @@ impl<S: Storage> Journal<S> {
         self.checkpoint = None;
         let begin = self.chain.partition_point(|link| link.number < first);
         let older: Vec<u64> = self.chain.drain(..begin).map(|link| link.number).collect();
-        older.into_iter().for_each(|number| self.discard(number));
         self.checkpoint_bytes = self.live_bytes();
+        older.into_iter().for_each(|number| self.retire(number));
         Ok(())
     }
 
@@ -77,7 +77,12 @@ impl<S: Storage> Journal<S> {
 
     /// Whether it is time to begin a checkpoint.
     pub fn is_checkpoint_due(&self) -> bool {
+        self.bytes_since_checkpoint() >= self.due_bytes()
+    }
+
+    /// What may come after the last checkpoint until the next one is due.
+    pub(crate) fn due_bytes(&self) -> u64 {
         let Settings { log_bytes_min, log_bytes_max, .. } = self.settings;
-        self.bytes_since_checkpoint() >= self.checkpoint_bytes.min(log_bytes_max).max(log_bytes_min)
+        self.checkpoint_bytes.min(log_bytes_max).max(log_bytes_min)
     }
 }

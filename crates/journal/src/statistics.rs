@@ -11,6 +11,8 @@ pub struct Statistics {
     pub syncs: u64,
     /// Segments of the log.
     pub segments: u64,
-    /// Bytes of the log.
+    /// Files of former segments that wait to be written over.
+    pub spare_segments: u64,
+    /// Bytes of the log, without the spare files.
     pub disk_bytes: u64,
 }

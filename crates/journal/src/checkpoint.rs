@@ -2,15 +2,16 @@
 //!
 //! A checkpoint begins with a segment of its own. The caller then commits its state in pieces, whenever it likes, mixed with
 //! the changes it makes meanwhile; the end is a frame that says so. When that is durable, the manifest names the
-//! checkpoint's segment as the first of the log, and what is older is removed. Nothing stops, nothing is written twice,
-//! and a replay reads one log in one order: state and changes can not come apart.
+//! checkpoint's segment as the first of the log, and the files of what is older are written over or removed. Nothing stops,
+//! nothing is written twice, and a replay reads one log in one order: state and changes can not come apart.
 //!
 //! A checkpoint whose end never came is nothing special: its frames are frames of the log.
 //!
 //! Bounded disk: let a checkpoint take C bytes and the changes that are committed while it is written W. If the caller begins
 //! the next one when T bytes came after the last, the log is longest just before that one ends: C + W + T + C + W. With
 //! T = 192 MiB, a log of 1 M streams of 850 bytes under 16 MB/s of changes, whose checkpoint is written within 30 s, stays below
-//! 2 * 850 MB + 2 * 480 MB + 200 MB. Right after a checkpoint it is C + W.
+//! 2 * 850 MB + 2 * 480 MB + 200 MB. Right after a checkpoint it is C + W; files for as much as it
+//! will grow by, T + C + W, are kept, and for two segments more, because not every segment is full.
 
 use crate::error::CommitError;
 use crate::format::{Kind, Manifest};
@@ -35,7 +36,7 @@ impl<S: Storage> Journal<S> {
         Ok(())
     }
 
-    /// Ends the checkpoint: the log begins with it from now on, and what is older is removed.
+    /// Ends the checkpoint: the log begins with it from now on, and what is older is no part of it any more.
     ///
     /// # Errors
     ///

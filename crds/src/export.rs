@@ -64,8 +64,8 @@ pub struct ExternalLabel {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
-    "!(has(self.bearerToken) && has(self.basicAuth))",
-    "remoteWrite must have at most one of bearerToken and basicAuth"
+    "[has(self.bearerToken), has(self.basicAuth), has(self.sigv4)].filter(given, given).size() <= 1",
+    "remoteWrite must have at most one of bearerToken, basicAuth and sigv4"
 ))]
 pub struct RemoteWrite {
     /// Where to write, such as `https://mimir.example/api/v1/push`.
@@ -85,6 +85,10 @@ pub struct RemoteWrite {
     /// A name and a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<BasicAuth>,
+    /// Signatures of AWS, which Amazon Managed Service for Prometheus asks for. The credentials are those that AWS gives to the workers'
+    /// pods: IRSA or EKS Pod Identity by `workers.pod.serviceAccountName`, or the node's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigv4: Option<SigV4>,
     /// Headers that are sent with every request, such as X-Scope-OrgID.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -93,6 +97,20 @@ pub struct RemoteWrite {
     /// Whom to trust, and who we are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<RemoteWriteTls>,
+}
+
+/// Signatures of AWS (Signature Version 4).
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SigV4 {
+    /// The region of the workspace; the one in the URL where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = "^[a-z]{2}(-[a-z]+)+-[0-9]+$"))]
+    pub region: Option<String>,
+    /// The ARN of a role to assume, where the workspace is another account's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^arn:[a-z-]+:iam::[0-9]{12}:role/.+$"))]
+    pub role_arn: Option<String>,
 }
 
 /// A header.

@@ -19,7 +19,7 @@ mod schema;
 mod status;
 mod workers;
 
-pub use export::{BasicAuth, Export, ExternalLabel, Header, Prometheus, RemoteWrite, RemoteWriteTls, SecretKey};
+pub use export::{BasicAuth, Export, ExternalLabel, Header, Prometheus, RemoteWrite, RemoteWriteTls, SecretKey, SigV4};
 pub use gateway::{Gateway, GatewayService, ServiceType};
 pub use manifest::manifest;
 pub use pod::{Pod, PullPolicy};

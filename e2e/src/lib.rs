@@ -14,6 +14,7 @@ pub mod sdk;
 pub mod shardset;
 pub mod totals;
 pub mod wait;
+pub mod workspace;
 
 use std::path::PathBuf;
 

@@ -26,6 +26,7 @@ pub struct Shardset {
     /// The cumulative series.
     pub scrape: SocketAddr,
     flags: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: TempDir,
     running: Running,
 }
@@ -37,6 +38,15 @@ impl Shardset {
     ///
     /// When it does not start, or is not ready in time.
     pub async fn start(flags: &[&str]) -> anyhow::Result<Self> {
+        Self::start_in(&[], flags).await
+    }
+
+    /// The same with these variables in its environment.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Shardset::start`].
+    pub async fn start_in(environment: &[(&str, &str)], flags: &[&str]) -> anyhow::Result<Self> {
         let [grpc, http, admin, scrape] = [(); 4].map(|()| ports::free());
         let folder = tempfile::tempdir()?;
         let mut all =
@@ -45,8 +55,10 @@ impl Shardset {
             all.extend([format!("--{name}"), address.to_string()]);
         }
         all.extend(flags.iter().map(|&flag| flag.to_owned()));
-        let running = run(&all, folder.path())?;
-        let mut started = Self { grpc, http, admin, scrape, flags: all, folder, running };
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = environment.iter().map(owned).collect();
+        let running = run(&all, &environment, folder.path())?;
+        let mut started = Self { grpc, http, admin, scrape, flags: all, environment, folder, running };
         started.ready().await?;
         Ok(started)
     }
@@ -57,7 +69,7 @@ impl Shardset {
     ///
     /// When it does not start, or is not ready in time.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        self.running = run(&self.flags, self.folder.path())?;
+        self.running = run(&self.flags, &self.environment, self.folder.path())?;
         self.ready().await
     }
 
@@ -170,9 +182,9 @@ pub fn output(arguments: &[&str]) -> anyhow::Result<(ExitStatus, String)> {
     Ok((output.status, String::from_utf8_lossy(&text).into_owned()))
 }
 
-fn run(arguments: &[String], folder: &Path) -> anyhow::Result<Running> {
+fn run(arguments: &[String], environment: &[(String, String)], folder: &Path) -> anyhow::Result<Running> {
     let mut command = Command::new(binary()?);
-    command.args(arguments);
+    command.args(arguments).envs(environment.iter().cloned());
     Running::start("shardset", command, folder)
 }
 

@@ -24,6 +24,7 @@ mod metrics;
 mod rejection;
 mod request;
 mod settings;
+mod sigv4;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -42,7 +43,7 @@ use crate::Batch;
 
 pub use self::metrics::{ClientMetrics, DestinationMetrics};
 pub use self::rejection::DropReason;
-pub use self::settings::{Auth, DestinationSettings, InvalidDestination, RetrySettings, Secret, TlsSettings};
+pub use self::settings::{Auth, DestinationSettings, InvalidDestination, RetrySettings, Secret, SigV4, TlsSettings};
 
 /// A backend that takes remote write.
 #[derive(Debug)]
@@ -72,7 +73,8 @@ pub struct Delivered {
 pub struct Stopped;
 
 impl Destination {
-    /// A destination, not yet connected. `clock` tells the time of the last success, and what a `Retry-After` date means.
+    /// A destination, not yet connected. `clock` tells the time of the last success and of signatures, and what a `Retry-After` date
+    /// means.
     ///
     /// # Errors
     ///
@@ -83,7 +85,7 @@ impl Destination {
         clock: fn() -> UnixNanos,
     ) -> Result<Self, InvalidDestination> {
         let backoff = Backoff::new(settings.retry, settings.seed);
-        Ok(Self { requests: Requests::new(settings)?, backoff, metrics, clock })
+        Ok(Self { requests: Requests::new(settings, clock)?, backoff, metrics, clock })
     }
 
     /// Delivers a batch, whatever that takes.

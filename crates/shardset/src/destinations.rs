@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use shardset_process::clock;
-use shardset_remote_write::client::{Auth, Secret, TlsSettings};
+use shardset_remote_write::client::{Auth, Secret, SigV4, TlsSettings};
 use shardset_remote_write::{ClientMetrics, Destination, DestinationSettings};
 use shardset_worker::ExportTo;
 
@@ -61,16 +61,19 @@ fn settings(table: &RemoteWriteTable, place: u64) -> anyhow::Result<DestinationS
 
 fn auth(table: &RemoteWriteTable) -> anyhow::Result<Auth> {
     let bearer = secret("bearer-token", &table.bearer_token, "bearer-token-file", &table.bearer_token_file)?;
-    match (&table.basic_auth, bearer) {
-        (None, None) => Ok(Auth::None),
-        (None, Some(token)) => Ok(Auth::Bearer(token)),
-        (Some(_), Some(_)) => bail!("basic-auth and a bearer token exclude each other"),
-        (Some(basic), None) => {
+    match (&table.basic_auth, bearer, &table.sigv4) {
+        (None, None, None) => Ok(Auth::None),
+        (None, Some(token), None) => Ok(Auth::Bearer(token)),
+        (None, None, Some(sigv4)) => {
+            Ok(Auth::SigV4(SigV4 { region: sigv4.region.clone(), role_arn: sigv4.role_arn.clone() }))
+        }
+        (Some(basic), None, None) => {
             let password =
                 secret("basic-auth.password", &basic.password, "basic-auth.password-file", &basic.password_file)?;
             let password = password.context("basic-auth needs password or password-file")?;
             Ok(Auth::Basic { username: basic.username.clone(), password })
         }
+        _ => bail!("basic-auth, a bearer token and sigv4 exclude each other"),
     }
 }
 

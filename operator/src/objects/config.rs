@@ -74,6 +74,11 @@ fn destination(remote_write: &RemoteWrite, secrets: &Secrets) -> Value {
     if let Some(basic) = &remote_write.basic_auth {
         table["basic-auth"] = json!({ "username": basic.username, "password-file": file(&basic.password) });
     }
+    if let Some(sigv4) = &remote_write.sigv4 {
+        let keys = [("region", &sigv4.region), ("role-arn", &sigv4.role_arn)];
+        let keys = keys.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        table["sigv4"] = json!(keys.collect::<BTreeMap<_, _>>());
+    }
     if !remote_write.headers.is_empty() {
         let headers: BTreeMap<_, _> = remote_write.headers.iter().map(|header| (&header.name, &header.value)).collect();
         table["headers"] = json!(headers);

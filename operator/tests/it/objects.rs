@@ -58,6 +58,10 @@ fn a_set_that_says_everything_is_as_it_was() {
         "tls": { "authority": secret("ca"), "certificate": secret("cert"), "privateKey": secret("key") },
     });
     let other = json!({ "url": "http://other.example/", "bearerToken": { "name": "other", "key": "token" } });
+    let amp = json!({
+        "url": "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write",
+        "sigv4": { "roleArn": "arn:aws:iam::111122223333:role/writer" },
+    });
     let spec = json!({
         "routing": { "key": "attributes", "attributes": ["tenant"] },
         "workers": {
@@ -69,7 +73,7 @@ fn a_set_that_says_everything_is_as_it_was() {
         },
         "gateway": { "replicas": 4, "service": { "type": "LoadBalancer", "annotations": { "lb": "nlb" } }, "pod": pod },
         "export": {
-            "remoteWrite": [mimir, other],
+            "remoteWrite": [mimir, other, amp],
             "prometheus": { "port": 9500 },
             "intervalSeconds": 10,
             "heartbeatSeconds": 30,

@@ -337,7 +337,7 @@ impl Storage for MemoryDisk {
                 let (end, outcome) = contents.write(inode, at, head, parts);
                 outcome.map(|()| end)
             },
-            |contents| drop(contents.write_some(inode, at, head, parts)),
+            |contents| contents.write_some(inode, at, head, parts),
         )?;
         Ok(())
     }

@@ -4,14 +4,17 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Url, redirect};
+use shardset_model::UnixNanos;
 
 use super::answer::{Answer, Cause, Later};
 use super::settings::{Auth, DestinationSettings, InvalidDestination, Secret, TlsSettings};
+use super::sigv4::Signer;
 
 /// What the specification calls 1.0 says 0.1.0 here.
 const VERSION: (&str, &str) = ("x-prometheus-remote-write-version", "0.1.0");
@@ -26,17 +29,28 @@ const RESERVED: [HeaderName; 6] = [AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENG
 pub(super) struct Requests {
     client: Client,
     url: Url,
+    /// What the user adds to every request.
     headers: HeaderMap,
-    auth: Auth,
+    credentials: Credentials,
+    clock: fn() -> UnixNanos,
+}
+
+/// How requests say whose they are.
+#[derive(Debug)]
+enum Credentials {
+    None,
+    Basic(String, Secret),
+    Bearer(Secret),
+    Signature(Signer),
 }
 
 impl Requests {
-    pub(super) fn new(settings: &DestinationSettings) -> Result<Self, InvalidDestination> {
+    pub(super) fn new(settings: &DestinationSettings, clock: fn() -> UnixNanos) -> Result<Self, InvalidDestination> {
         let url = parse_url(&settings.url)?;
         if settings.timeout.is_zero() {
             return Err(InvalidDestination::Timeout);
         }
-        check_credentials(&settings.auth)?;
+        let credentials = Credentials::new(&settings.auth, &url)?;
         let mut builder = Client::builder()
             .user_agent(AGENT)
             .timeout(settings.timeout)
@@ -46,7 +60,7 @@ impl Requests {
             builder = builder.no_proxy();
         }
         let client = with_tls(builder, &settings.tls)?.build().map_err(InvalidDestination::Client)?;
-        Ok(Self { client, url, headers: headers(&settings.headers)?, auth: settings.auth.clone() })
+        Ok(Self { client, url, headers: headers(&settings.headers)?, credentials, clock })
     }
 
     /// Where requests go, without what may be secret in a URL: credentials and the query.
@@ -64,35 +78,60 @@ impl Requests {
 
     /// Sends a compressed message once. `attempt` counts from 0.
     pub(super) async fn send(&self, body: Bytes, attempt: u32) -> Answer {
-        let mut request = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
+        let mut request = self.client.post(self.url.clone()).headers(self.headers.clone()).headers(own_headers());
         if attempt > 0 {
             request = request.header("Retry-Attempt", attempt);
         }
-        let request = match self.authorize(request).await {
+        let request = match self.authorize(request, &body).await {
             Ok(request) => request,
-            Err(error) => return Answer::Later(Later::because(Cause::Credentials, error.to_string())),
+            Err(told) => return Answer::Later(Later::because(Cause::Credentials, told)),
         };
-        match request.send().await {
+        let answer = match request.body(body).send().await {
             Ok(response) => Answer::read(response).await,
             Err(error) => Answer::Later(Later::failed(error)),
+        };
+        if let (Credentials::Signature(signer), Answer::Later(later)) = (&self.credentials, &answer)
+            && later.cause == Cause::Misconfigured
+        {
+            signer.refused().await;
         }
+        answer
     }
 
-    async fn authorize(&self, request: RequestBuilder) -> std::io::Result<RequestBuilder> {
-        Ok(match &self.auth {
-            Auth::None => request,
-            Auth::Basic { username, password } => request.basic_auth(username, Some(reveal(password).await?)),
-            Auth::Bearer(token) => request.bearer_auth(reveal(token).await?),
+    async fn authorize(&self, request: RequestBuilder, body: &[u8]) -> Result<RequestBuilder, String> {
+        Ok(match &self.credentials {
+            Credentials::None => request,
+            Credentials::Basic(username, password) => request.basic_auth(username, Some(reveal(password).await?)),
+            Credentials::Bearer(token) => request.bearer_auth(reveal(token).await?),
+            Credentials::Signature(signer) => {
+                let now = UNIX_EPOCH + Duration::from_nanos((self.clock)().0);
+                request.headers(signer.sign(&self.url, &own_headers(), body, now).await?)
+            }
         })
     }
 }
 
-async fn reveal(secret: &Secret) -> std::io::Result<String> {
+impl Credentials {
+    fn new(auth: &Auth, url: &Url) -> Result<Self, InvalidDestination> {
+        match auth {
+            Auth::None => Ok(Self::None),
+            Auth::Basic { username, .. } if username.contains(':') => Err(InvalidDestination::Credentials),
+            Auth::Basic { username, password } => Ok(Self::Basic(username.clone(), password.clone())),
+            Auth::Bearer(Secret::Inline(token)) if HeaderValue::try_from(token).is_err() => {
+                Err(InvalidDestination::Credentials)
+            }
+            Auth::Bearer(token) => Ok(Self::Bearer(token.clone())),
+            Auth::SigV4(settings) => Signer::new(settings, url).map(Self::Signature),
+        }
+    }
+}
+
+async fn reveal(secret: &Secret) -> Result<String, String> {
     match secret {
         Secret::Inline(secret) => Ok(secret.clone()),
-        Secret::File(path) => match tokio::fs::read_to_string(path).await?.trim() {
+        Secret::File(path) => match tokio::fs::read_to_string(path).await.map_err(|error| error.to_string())?.trim() {
             // Whoever writes the file anew has emptied it first.
-            "" => Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file of the secret is empty")),
+            "" => Err("the file of the secret is empty".to_owned()),
             secret => Ok(secret.to_owned()),
         },
     }
@@ -112,11 +151,17 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn headers(set: &[(String, String)]) -> Result<HeaderMap, InvalidDestination> {
+/// What remote write asks of every request.
+fn own_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static(VERSION.0), HeaderValue::from_static(VERSION.1));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
+    headers
+}
+
+fn headers(set: &[(String, String)]) -> Result<HeaderMap, InvalidDestination> {
+    let mut headers = HeaderMap::new();
     for (name, value) in set {
         let invalid = || InvalidDestination::Header(name.clone());
         let parsed = HeaderName::try_from(name).map_err(|_| invalid())?;
@@ -128,15 +173,6 @@ fn headers(set: &[(String, String)]) -> Result<HeaderMap, InvalidDestination> {
         headers.insert(parsed, value);
     }
     Ok(headers)
-}
-
-fn check_credentials(auth: &Auth) -> Result<(), InvalidDestination> {
-    let sendable = match auth {
-        Auth::Basic { username, .. } => !username.contains(':'),
-        Auth::Bearer(Secret::Inline(token)) => HeaderValue::try_from(token).is_ok(),
-        Auth::None | Auth::Bearer(Secret::File(_)) => true,
-    };
-    if sendable { Ok(()) } else { Err(InvalidDestination::Credentials) }
 }
 
 fn with_tls(mut builder: ClientBuilder, tls: &TlsSettings) -> Result<ClientBuilder, InvalidDestination> {
@@ -171,13 +207,24 @@ fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, InvalidDestination>
 
 #[cfg(test)]
 mod tests {
-    use super::Requests;
-    use crate::client::settings::{Auth, DestinationSettings, Secret, TlsSettings};
+    use axum::http::{HeaderMap, StatusCode};
+    use bytes::Bytes;
+    use shardset_model::UnixNanos;
+    use tokio::net::TcpListener;
+
+    use super::{Credentials, Requests};
+    use crate::client::answer::{Answer, Cause};
+    use crate::client::settings::{Auth, DestinationSettings, Secret, SigV4, TlsSettings};
+    use crate::client::sigv4::tests::signer_with;
+
+    fn now() -> UnixNanos {
+        UnixNanos(0)
+    }
 
     fn error_of(change: impl FnOnce(&mut DestinationSettings)) -> String {
         let mut settings = DestinationSettings::new("http://localhost:9090/api/v1/write");
         change(&mut settings);
-        Requests::new(&settings).map(drop).unwrap_err().to_string()
+        Requests::new(&settings, now).map(drop).unwrap_err().to_string()
     }
 
     #[test]
@@ -191,6 +238,7 @@ mod tests {
         }
         assert!(error_of(|s| s.headers = vec![("x".into(), "a\nb".into())]).starts_with("headers: \"x\""));
         assert!(error_of(|s| s.auth = Auth::Bearer(Secret::Inline("a\nb".into()))).starts_with("auth: "));
+        assert!(error_of(|s| s.auth = Auth::SigV4(SigV4::default())).starts_with("sigv4.region: "));
         assert!(error_of(|s| s.timeout = std::time::Duration::ZERO).starts_with("timeout: "));
     }
 
@@ -211,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_what_may_be_secret() {
-        let shown = |url: &str| Requests::new(&DestinationSettings::new(url)).unwrap().shown_url();
+        let shown = |url: &str| Requests::new(&DestinationSettings::new(url), now).unwrap().shown_url();
         assert_eq!(
             shown("https://me:secret@mimir.example:8443/api/v1/push?token=x"),
             "https://mimir.example:8443/api/v1/push"
@@ -221,9 +269,28 @@ mod tests {
 
     #[test]
     fn amp_is_known_by_its_hosts() {
-        let is_amp = |url: &str| Requests::new(&DestinationSettings::new(url)).unwrap().is_amp();
+        let is_amp = |url: &str| Requests::new(&DestinationSettings::new(url), now).unwrap().is_amp();
         assert!(is_amp("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"));
         assert!(is_amp("https://aps-workspaces-fips.us-east-1.api.aws/workspaces/ws-1/api/v1/remote_write"));
         assert!(!is_amp("https://mimir.example.com/api/v1/push"));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_refused_is_not_used_again() {
+        let takes_second_key = async |headers: HeaderMap| {
+            let is_second = headers["authorization"].to_str().unwrap().contains("Credential=second/");
+            if is_second { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let mut server = tokio::task::JoinSet::new();
+        server.spawn(async move { axum::serve(listener, axum::Router::new().fallback(takes_second_key)).await });
+        let mut requests = Requests::new(&DestinationSettings::new(&url), now).unwrap();
+        requests.credentials = Credentials::Signature(signer_with(&["first", "second"]));
+
+        let Answer::Later(later) = requests.send(Bytes::new(), 0).await else { panic!("the first key is taken") };
+        assert_eq!(later.cause, Cause::Misconfigured);
+        assert!(matches!(requests.send(Bytes::new(), 1).await, Answer::Taken));
+        assert!(matches!(requests.send(Bytes::new(), 0).await, Answer::Taken));
     }
 }

@@ -56,6 +56,17 @@ pub enum Auth {
     },
     /// By a token.
     Bearer(Secret),
+    /// By signatures of AWS, with the credentials that AWS gives to this process.
+    SigV4(SigV4),
+}
+
+/// Signatures for Amazon Managed Service for Prometheus.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SigV4 {
+    /// The region of the workspace. Left out: the one in the URL.
+    pub region: Option<String>,
+    /// A role to assume, by its ARN: where the workspace is another account's.
+    pub role_arn: Option<String>,
 }
 
 /// Something that must not be printed.
@@ -125,6 +136,9 @@ pub enum InvalidDestination {
     /// The user's name or the secret has characters that no header can carry.
     #[error("auth: the credentials have characters that a header can not carry")]
     Credentials,
+    /// Nothing says for which region requests are signed.
+    #[error("sigv4.region: say the region of the workspace, as the URL does not name it")]
+    Region,
     /// A timeout of nothing.
     #[error("timeout: it must be longer than 0")]
     Timeout,

@@ -15,6 +15,7 @@ pub(crate) struct RemoteWriteTable {
     pub(crate) bearer_token: Option<String>,
     pub(crate) bearer_token_file: Option<PathBuf>,
     pub(crate) basic_auth: Option<BasicAuth>,
+    pub(crate) sigv4: Option<SigV4>,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) tls: Tls,
 }
@@ -26,6 +27,14 @@ pub(crate) struct BasicAuth {
     pub(crate) username: String,
     pub(crate) password: Option<String>,
     pub(crate) password_file: Option<PathBuf>,
+}
+
+/// Signatures of AWS.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SigV4 {
+    pub(crate) region: Option<String>,
+    pub(crate) role_arn: Option<String>,
 }
 
 /// Whom to trust and who we are.
@@ -48,6 +57,7 @@ struct Table {
     bearer_token: Option<String>,
     bearer_token_file: Option<PathBuf>,
     basic_auth: Option<BasicAuth>,
+    sigv4: Option<SigV4>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -92,6 +102,7 @@ impl From<Table> for RemoteWriteTable {
             bearer_token: table.bearer_token,
             bearer_token_file: table.bearer_token_file,
             basic_auth: table.basic_auth,
+            sigv4: table.sigv4,
             headers: table.headers,
             tls: table.tls,
         }

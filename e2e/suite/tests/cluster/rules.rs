@@ -23,6 +23,7 @@ fn write(more: Value) -> Value {
 fn creations() -> Vec<Row> {
     let key = |name| json!({ "name": "s", "key": name });
     let basic = json!({ "username": "u", "password": key("p") });
+    let role = "arn:aws:iam::111122223333:role/writer";
     vec![
         ("the least", json!({}), None),
         ("a key and no attributes", json!({ "routing": { "key": "service" } }), None),
@@ -104,8 +105,17 @@ fn creations() -> Vec<Row> {
         (
             "two ways to say who we are",
             write(json!({ "bearerToken": key("t"), "basicAuth": basic })),
-            Some("at most one of bearerToken and basicAuth"),
+            Some("at most one of bearerToken, basicAuth and sigv4"),
         ),
+        ("signatures of AWS", write(json!({ "sigv4": {} })), None),
+        ("a region and a role", write(json!({ "sigv4": { "region": "us-gov-west-1", "roleArn": role } })), None),
+        (
+            "signatures and a password",
+            write(json!({ "sigv4": {}, "basicAuth": basic })),
+            Some("at most one of bearerToken, basicAuth and sigv4"),
+        ),
+        ("a region that is none", write(json!({ "sigv4": { "region": "Ireland" } })), Some("should match")),
+        ("a role that is none", write(json!({ "sigv4": { "roleArn": "writer" } })), Some("should match")),
         (
             "a certificate with its key",
             write(json!({ "tls": { "certificate": key("c"), "privateKey": key("k") } })),

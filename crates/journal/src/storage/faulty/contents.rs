@@ -106,9 +106,9 @@ impl Contents {
         (self.write_first(inode, at, head, parts, length), Ok(()))
     }
 
-    pub(super) fn write_some(&mut self, inode: u64, at: usize, head: &[u8], parts: &[&[u8]]) -> usize {
+    pub(super) fn write_some(&mut self, inode: u64, at: usize, head: &[u8], parts: &[&[u8]]) {
         let some = self.random.up_to(length(head, parts) as u64) as usize;
-        self.write_first(inode, at, head, parts, some)
+        self.write_first(inode, at, head, parts, some);
     }
 
     fn write_first(&mut self, inode: u64, mut at: usize, head: &[u8], parts: &[&[u8]], mut length: usize) -> usize {

@@ -8,6 +8,7 @@ mod notices;
 mod objects;
 mod replicas;
 mod rollout;
+mod rules;
 mod scene;
 mod volumes;
 mod wishes;

@@ -150,8 +150,17 @@ async fn a_rule_that_only_the_api_server_can_judge_degrades_the_set_until_it_is_
                 if is_so { Ok(()) } else { Err(anyhow!("{:?}", status.conditions)) }
             })
             .await?;
+        // The rest goes on meanwhile.
+        set.scale(2).await?;
+        space
+            .until("streams are at two workers", 60, async || {
+                let status = set.status().await?;
+                ensure!(status.shards == 2 && condition(&status, "Degraded") == "True", "{status:?}");
+                Ok(())
+            })
+            .await?;
         set.change(asked(json!({ "extraEgress": null }))).await?;
-        set.serves(1).await?;
+        set.serves(2).await?;
         until_there_are(&space, &["demo-gateway", "demo-worker"]).await.map(drop)
     })
     .await

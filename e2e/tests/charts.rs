@@ -11,7 +11,9 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use shardset_e2e::shardset::output;
+use shardset_e2e::otlp::{self, Delta};
+use shardset_e2e::prometheus::Prometheus;
+use shardset_e2e::shardset::{Shardset, output};
 use shardset_e2e::tool;
 
 const RELEASE: &[&str] = &["shardset", "charts/shardset", "--namespace", "shardset-system"];
@@ -297,6 +299,48 @@ fn monitors_select_pods_that_there_are_and_ports_that_they_have() -> anyhow::Res
     let monitored = &find(&objects, "ServiceMonitor", "shardset-operator")?["spec"]["endpoints"][0]["port"];
     ensure!(service["spec"]["ports"][0]["name"] == *monitored, "{service}");
     Ok(())
+}
+
+#[tokio::test]
+async fn totals_that_are_scraped_do_not_say_which_worker_told_them() -> anyhow::Result<()> {
+    let objects = render(&["--set", "podMonitor.enabled=true,podMonitor.totals.enabled=true"])?;
+    let endpoints = &find(&objects, "PodMonitor", "shardset-sets")?["spec"]["podMetricsEndpoints"];
+    let is_totals = |endpoint: &&Value| endpoint["port"] == "scrape";
+    let endpoint = endpoints.as_array().into_iter().flatten().find(is_totals).context("an endpoint")?;
+    let mut shardset = Shardset::start(&["--export-interval", "500ms"]).await?;
+    // As the Prometheus operator makes it: labels that say of which pod a target is, and then what the monitor says.
+    let labels = json!({
+        "namespace": "metrics", "container": "worker", "pod": "demo-worker-0", "endpoint": "scrape",
+        "__meta_kubernetes_pod_name": "demo-worker-0", format!("{OF_POD}shardset_dev_set"): "demo",
+    });
+    let prometheus = Prometheus::start_configured(json!([{
+        "job_name": "podMonitor/shardset-system/shardset-sets/1",
+        "honor_labels": endpoint["honorLabels"],
+        "relabel_configs": relabelings(&endpoint["relabelings"])?,
+        "metric_relabel_configs": relabelings(&endpoint["metricRelabelings"])?,
+        "static_configs": [{ "targets": [shardset.scrape.to_string()], "labels": labels }],
+    }]))
+    .await?;
+    let now = otlp::now();
+    let delta = Delta { metric: "scraped", who: "a", start: now, time: now + 1, value: 7.0 };
+    let answer = shardset.send_json(otlp::request(&[delta])).await?;
+    ensure!(answer.status().is_success(), "it answers {}", answer.status());
+    let total = prometheus.settles_at("scraped_total", 7.0).await?;
+    let labels: BTreeMap<&str, &str> =
+        total.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let expected =
+        [("__name__", "scraped_total"), ("job", "e2e"), ("namespace", "metrics"), ("set", "demo"), ("who", "a")];
+    ensure!(labels == BTreeMap::from(expected), "{labels:?}");
+    // What a Prometheus says of its targets is told apart all the same.
+    let up = prometheus.query("up", None).await?;
+    ensure!(up.first().is_some_and(|up| up.labels["instance"] == "worker/demo-worker-0"), "{up:?}");
+    shardset.is_well().await
+}
+
+/// Relabelings as Prometheus has them, of those of a monitor.
+fn relabelings(of_monitor: &Value) -> anyhow::Result<Value> {
+    let text = of_monitor.to_string().replace("\"sourceLabels\"", "\"source_labels\"");
+    Ok(serde_json::from_str(&text.replace("\"targetLabel\"", "\"target_label\""))?)
 }
 
 /// What a Prometheus calls a label of a pod before relabeling.

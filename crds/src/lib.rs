@@ -13,6 +13,7 @@
 mod export;
 mod gateway;
 mod manifest;
+mod network;
 mod pod;
 mod resource;
 mod schema;
@@ -22,6 +23,7 @@ mod workers;
 pub use export::{BasicAuth, Export, ExternalLabel, Header, Prometheus, RemoteWrite, RemoteWriteTls, SecretKey, SigV4};
 pub use gateway::{Gateway, GatewayService, ServiceType};
 pub use manifest::manifest;
+pub use network::NetworkPolicy;
 pub use pod::{Pod, PullPolicy};
 pub use resource::{
     MetricsShardSet, MetricsShardSetSpec, OnTimeout, Rebalance, RebalanceMode, Routing, RoutingKeyKind,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema;
-use crate::{Export, Gateway, MetricsShardSetStatus, Workers};
+use crate::{Export, Gateway, MetricsShardSetStatus, NetworkPolicy, Workers};
 
 /// A set of workers that turn OTLP delta metrics into right cumulative series, and the gateways in front of them.
 #[derive(CustomResource, Serialize, Deserialize, Clone, PartialEq, Debug, KubeSchema)]
@@ -76,6 +76,9 @@ pub struct MetricsShardSetSpec {
     /// How a change of the number of shards, or of what routes, is carried out.
     #[serde(default)]
     pub rebalance: Rebalance,
+    /// NetworkPolicies of the pods, where they are asked for.
+    #[serde(default)]
+    pub network_policy: NetworkPolicy,
 }
 
 /// What decides the shard of a data point. A change moves streams, like a change of the number of workers.

@@ -51,6 +51,10 @@ pub(crate) const fn handoff_timeout() -> i32 {
     300
 }
 
+pub(crate) fn api_server_ports() -> Vec<i32> {
+    vec![443, 6443]
+}
+
 /// A size of a volume: at least 1Mi, in the units of Kubernetes.
 pub(crate) fn volume_size(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -103,6 +107,100 @@ pub(crate) fn secret_references(_: &mut SchemaGenerator) -> Schema {
         "maxItems": 16,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["name"],
+    })
+}
+
+/// Ports, each once.
+pub(crate) fn ports(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 65535 },
+        "maxItems": 16,
+        "x-kubernetes-list-type": "set",
+    })
+}
+
+/// Peers, as a NetworkPolicy has them.
+pub(crate) fn peers(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "atomic",
+        "items": {
+            "type": "object",
+            "properties": {
+                "podSelector": selector("Pods by their labels: of the set's namespace, or of those that namespaceSelector selects."),
+                "namespaceSelector": selector("Namespaces by their labels; all of them where it is empty."),
+                "ipBlock": {
+                    "type": "object",
+                    "description": "Addresses.",
+                    "required": ["cidr"],
+                    "properties": {
+                        "cidr": {
+                            "type": "string", "maxLength": 64, "description": "A block of addresses, such as 10.0.0.0/8.",
+                            "x-kubernetes-validations": [
+                                { "rule": "isCIDR(self)", "message": "must be a block of addresses, such as 10.0.0.0/8" },
+                            ],
+                        },
+                        "except": {
+                            "type": "array", "maxItems": 16, "x-kubernetes-list-type": "set",
+                            "description": "Blocks within it that are not meant.",
+                            "items": {
+                                "type": "string", "maxLength": 64,
+                                "x-kubernetes-validations": [
+                                    { "rule": "isCIDR(self)", "message": "must be a block of addresses, such as 10.0.0.0/8" },
+                                ],
+                            },
+                        },
+                    },
+                    "x-kubernetes-validations": [{
+                        "rule": "!has(self.except) || !isCIDR(self.cidr) || self.except.all(one, !isCIDR(one) || cidr(self.cidr).containsCIDR(one))",
+                        "message": "except must lie within cidr",
+                    }],
+                },
+            },
+            "x-kubernetes-validations": [{
+                "rule": "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
+                "message": "a peer must have either ipBlock, or podSelector, namespaceSelector or both",
+            }],
+        },
+    })
+}
+
+/// A label selector, as Kubernetes has it.
+fn selector(description: &str) -> Schema {
+    let expression = json_schema!({
+        "type": "object",
+        "required": ["key", "operator"],
+        "properties": {
+            "key": { "type": "string", "minLength": 1, "maxLength": 317, "description": "The label's name." },
+            "operator": {
+                "type": "string", "enum": ["In", "NotIn", "Exists", "DoesNotExist"],
+                "description": "What must hold of its value.",
+            },
+            "values": {
+                "type": "array", "maxItems": 64, "x-kubernetes-list-type": "atomic",
+                "items": { "type": "string", "maxLength": 63 },
+                "description": "Values, for In and NotIn.",
+            },
+        },
+    });
+    json_schema!({
+        "type": "object",
+        "description": description,
+        "x-kubernetes-map-type": "atomic",
+        "properties": {
+            "matchLabels": {
+                "type": "object", "maxProperties": 64,
+                "additionalProperties": { "type": "string", "maxLength": 63 },
+                "description": "Labels with these values, all of them.",
+            },
+            "matchExpressions": {
+                "type": "array", "maxItems": 16, "x-kubernetes-list-type": "atomic",
+                "items": expression,
+                "description": "What else must hold of labels, all of it.",
+            },
+        },
     })
 }
 

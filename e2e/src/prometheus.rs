@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::child::Running;
@@ -61,7 +61,17 @@ impl Prometheus {
     ///
     /// When it does not start, or is not ready in time.
     pub async fn start_scraping(targets: &[SocketAddr]) -> anyhow::Result<Self> {
-        Self::start_in(tempfile::tempdir()?, targets).await
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        Self::start_configured(json!([{ "job_name": "shardset", "static_configs": [{ "targets": targets }] }])).await
+    }
+
+    /// Starts it with these `scrape_configs`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_configured(scrape_configs: Value) -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?, scrape_configs).await
     }
 
     /// Starts it with nothing to scrape; its data and its log stay under `parent`.
@@ -71,14 +81,12 @@ impl Prometheus {
     /// When it does not start, or is not ready in time.
     pub async fn start_under(parent: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("prometheus-").disable_cleanup(true).tempdir_in(parent)?;
-        Self::start_in(folder, &[]).await
+        Self::start_in(folder, json!([])).await
     }
 
-    async fn start_in(folder: TempDir, targets: &[SocketAddr]) -> anyhow::Result<Self> {
-        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-        let configs = serde_json::json!([{"job_name": "shardset", "static_configs": [{"targets": targets}]}]);
+    async fn start_in(folder: TempDir, scrape_configs: Value) -> anyhow::Result<Self> {
         // YAML is a superset of JSON.
-        let configuration = serde_json::json!({"global": {"scrape_interval": "1s"}, "scrape_configs": configs});
+        let configuration = json!({ "global": { "scrape_interval": "1s" }, "scrape_configs": scrape_configs });
         fs::write(folder.path().join("prometheus.yml"), configuration.to_string())?;
         let address = ports::free();
         let mut started = Self { address, running: run(address, &folder)?, folder };

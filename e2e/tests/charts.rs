@@ -11,7 +11,9 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use shardset_e2e::shardset::output;
+use shardset_e2e::otlp::{self, Delta};
+use shardset_e2e::prometheus::Prometheus;
+use shardset_e2e::shardset::{Shardset, output};
 use shardset_e2e::tool;
 
 const RELEASE: &[&str] = &["shardset", "charts/shardset", "--namespace", "shardset-system"];
@@ -179,6 +181,7 @@ fn the_operator_may_do_what_it_does_and_no_more() -> anyhow::Result<()> {
         ("apps/deployments", applied), ("apps/statefulsets", applied),
         ("/configmaps", applied), ("/serviceaccounts", applied), ("/services", applied),
         ("policy/poddisruptionbudgets", applied),
+        ("networking.k8s.io/networkpolicies", "list watch create patch delete"),
         ("rbac.authorization.k8s.io/rolebindings", applied), ("rbac.authorization.k8s.io/roles", applied),
         ("/pods", "list watch delete"),
         ("/persistentvolumeclaims", "list watch patch"),
@@ -217,6 +220,137 @@ fn an_operator_of_one_namespace_has_nothing_that_is_the_clusters() -> anyhow::Re
     let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
     ensure!(args.as_array().is_some_and(|args| args.contains(&json!("--watch-namespace=shop"))), "{args}");
     Ok(())
+}
+
+#[test]
+fn the_operators_of_a_release_have_a_lease_of_their_own() -> anyhow::Result<()> {
+    let table = [
+        (&[][..], "shardset-operator"),
+        (&["--set", "fullnameOverride=a,watchNamespace=shop"], "a-operator"),
+        (&["--set", "nameOverride=b"], "shardset-b-operator"),
+    ];
+    for (flags, lease) in table {
+        let objects = render(flags)?;
+        let deployment = find(&objects, "Deployment", lease)?;
+        let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        let own = json!(format!("--lease={lease}"));
+        ensure!(args.as_array().is_some_and(|args| args.contains(&own)), "{args}");
+        let rights = rights(find(&objects, "Role", &format!("{lease}-lease"))?);
+        let held = rights.get(&format!("coordination.k8s.io/leases={lease}"));
+        ensure!(held.is_some_and(|verbs| verbs == "get update") && rights.len() == 2, "{rights:?}");
+    }
+    let (_, help) = output(&["operator", "--help"])?;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    ensure!(words.contains("--lease <NAME>") && words.contains("[default: shardset-operator]"), "{help}");
+    Ok(())
+}
+
+#[test]
+fn policies_of_sets_know_the_operators_pods_whatever_it_is_called() -> anyhow::Result<()> {
+    // `operator/src/objects/network.rs` lets in pods of the operator's namespace that have this label.
+    let label = "app.kubernetes.io/component";
+    for flags in ["nameOverride=b", "fullnameOverride=a", "podLabels.app\\.kubernetes\\.io/component=other"] {
+        let objects = render(&["--set", flags])?;
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").context("a Deployment")?;
+        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        ensure!(labels[label] == "operator", "{flags}: {labels}");
+    }
+    Ok(())
+}
+
+#[test]
+fn monitors_select_pods_that_there_are_and_ports_that_they_have() -> anyhow::Result<()> {
+    let flags = ["--set", "serviceMonitor.enabled=true,podMonitor.enabled=true,podMonitor.totals.enabled=true"];
+    let objects = render(&flags)?;
+    let monitor = &find(&objects, "PodMonitor", "shardset-sets")?["spec"];
+    // What the operator renders; its own tests compare it with this file.
+    let rendered: Vec<Value> = serde_saphyr::from_multiple(&read("operator/tests/golden/least.yaml")?)?;
+    let pod = |kind: &str| -> anyhow::Result<Value> {
+        let of_kind = rendered.iter().find(|object| object["kind"] == kind).context("it is rendered")?;
+        Ok(of_kind["spec"]["template"].clone())
+    };
+    let tiers = [("worker", pod("StatefulSet")?), ("gateway", pod("Deployment")?)];
+    let endpoints = monitor["podMetricsEndpoints"].as_array().context("endpoints")?;
+    ensure!(endpoints.len() == 2, "{endpoints:?}");
+    for (port, expected) in [("admin", &["worker", "gateway"][..]), ("scrape", &["worker"])] {
+        let endpoint = endpoints.iter().find(|endpoint| endpoint["port"] == port).context("an endpoint")?;
+        let has = |pod: &Value| {
+            let ports = pod["spec"]["containers"][0]["ports"].as_array();
+            ports.into_iter().flatten().any(|one| one["name"] == port)
+        };
+        let having: Vec<&str> = tiers.iter().filter(|(_, pod)| has(pod)).map(|(tier, _)| *tier).collect();
+        ensure!(having == expected, "{port} is a port of {having:?}");
+        for label in sources(&endpoint["relabelings"]).iter().filter_map(|label| label.strip_prefix(OF_POD)) {
+            for (tier, pod) in &tiers {
+                let labels = pod["metadata"]["labels"].as_object().context("labels")?;
+                let is_it = |name: &String| name.replace(|c: char| !c.is_ascii_alphanumeric(), "_") == label;
+                ensure!(labels.keys().any(is_it), "a {tier} has no label {label}");
+            }
+        }
+    }
+    for (tier, pod) in &tiers {
+        for expression in monitor["selector"]["matchExpressions"].as_array().context("expressions")? {
+            let (value, key) = (&pod["metadata"]["labels"], expression["key"].as_str().unwrap_or_default());
+            let is_in = expression["values"].as_array().is_none_or(|values| values.contains(&value[key]));
+            ensure!(value[key].is_string() && is_in, "a {tier} is not selected by {expression}");
+        }
+    }
+    let service = find(&objects, "Service", "shardset-operator")?;
+    let monitored = &find(&objects, "ServiceMonitor", "shardset-operator")?["spec"]["endpoints"][0]["port"];
+    ensure!(service["spec"]["ports"][0]["name"] == *monitored, "{service}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn totals_that_are_scraped_do_not_say_which_worker_told_them() -> anyhow::Result<()> {
+    let objects = render(&["--set", "podMonitor.enabled=true,podMonitor.totals.enabled=true"])?;
+    let endpoints = &find(&objects, "PodMonitor", "shardset-sets")?["spec"]["podMetricsEndpoints"];
+    let is_totals = |endpoint: &&Value| endpoint["port"] == "scrape";
+    let endpoint = endpoints.as_array().into_iter().flatten().find(is_totals).context("an endpoint")?;
+    let mut shardset = Shardset::start(&["--export-interval", "500ms"]).await?;
+    // As the Prometheus operator makes it: labels that say of which pod a target is, and then what the monitor says.
+    let labels = json!({
+        "namespace": "metrics", "container": "worker", "pod": "demo-worker-0", "endpoint": "scrape",
+        "__meta_kubernetes_pod_name": "demo-worker-0", format!("{OF_POD}shardset_dev_set"): "demo",
+    });
+    let prometheus = Prometheus::start_configured(json!([{
+        "job_name": "podMonitor/shardset-system/shardset-sets/1",
+        "honor_labels": endpoint["honorLabels"],
+        "relabel_configs": relabelings(&endpoint["relabelings"])?,
+        "metric_relabel_configs": relabelings(&endpoint["metricRelabelings"])?,
+        "static_configs": [{ "targets": [shardset.scrape.to_string()], "labels": labels }],
+    }]))
+    .await?;
+    let now = otlp::now();
+    let delta = Delta { metric: "scraped", who: "a", start: now, time: now + 1, value: 7.0 };
+    let answer = shardset.send_json(otlp::request(&[delta])).await?;
+    ensure!(answer.status().is_success(), "it answers {}", answer.status());
+    let total = prometheus.settles_at("scraped_total", 7.0).await?;
+    let labels: BTreeMap<&str, &str> =
+        total.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let expected =
+        [("__name__", "scraped_total"), ("job", "e2e"), ("namespace", "metrics"), ("set", "demo"), ("who", "a")];
+    ensure!(labels == BTreeMap::from(expected), "{labels:?}");
+    // What a Prometheus says of its targets is told apart all the same.
+    let up = prometheus.query("up", None).await?;
+    ensure!(up.first().is_some_and(|up| up.labels["instance"] == "worker/demo-worker-0"), "{up:?}");
+    shardset.is_well().await
+}
+
+/// Relabelings as Prometheus has them, of those of a monitor.
+fn relabelings(of_monitor: &Value) -> anyhow::Result<Value> {
+    let text = of_monitor.to_string().replace("\"sourceLabels\"", "\"source_labels\"");
+    Ok(serde_json::from_str(&text.replace("\"targetLabel\"", "\"target_label\""))?)
+}
+
+/// What a Prometheus calls a label of a pod before relabeling.
+const OF_POD: &str = "__meta_kubernetes_pod_label_";
+
+/// The labels that relabelings read.
+fn sources(relabelings: &Value) -> Vec<String> {
+    let all = relabelings.as_array().into_iter().flatten();
+    let sources = all.flat_map(|one| one["sourceLabels"].as_array().cloned().unwrap_or_default());
+    sources.filter_map(|label| Some(label.as_str()?.to_owned())).collect()
 }
 
 #[test]

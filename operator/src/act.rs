@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::FIELD_MANAGER;
 use crate::metrics::Metrics;
 use crate::objects::{Kind, Object};
-use crate::plan::{Enlarge, Notice, Replace};
+use crate::plan::{Enlarge, Notice, Remove, Replace};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -49,10 +49,7 @@ impl Act {
         if version.is_some_and(|version| self.applied.get(&key) == Some(&(hash, version))) {
             return Ok(());
         }
-        let (api_version, kind) = object.kind.version_and_name();
-        let (group, api) = api_version.split_once('/').unwrap_or(("", api_version));
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, api, kind));
-        let objects: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let (kind, objects) = (object.kind.version_and_name().1, self.objects(object.kind));
         let params = PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..apply() };
         let patch = Patch::Apply(&object.body);
         let applied = request(objects.patch(&object.name, &params, &patch))
@@ -60,6 +57,35 @@ impl Act {
             .map_err(|error| format!("the {kind} {} can not be applied: {error}", object.name))?;
         self.metrics.wrote(kind);
         self.applied.insert(key, (hash, version_of(object.kind, &applied.metadata)));
+        Ok(())
+    }
+
+    /// Objects of a kind.
+    fn objects(&self, kind: Kind) -> Api<DynamicObject> {
+        let (api_version, kind) = kind.version_and_name();
+        let (group, api) = api_version.split_once('/').unwrap_or(("", api_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, api, kind));
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Deletes the object that is meant, and no successor of it.
+    pub(crate) async fn remove(&self, remove: &Remove) -> Result<(), String> {
+        let kind = remove.kind.version_and_name().1;
+        let preconditions = Preconditions { uid: Some(remove.uid.clone()), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        // The watch may not have brought yet that it is gone, which is what was meant.
+        let deleting = async {
+            match self.objects(remove.kind).delete(&remove.name, &params).await {
+                Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(false),
+                deleted => deleted.map(|_| true),
+            }
+        };
+        let deleted = request(deleting)
+            .await
+            .map_err(|error| format!("the {kind} {} can not be deleted: {error}", remove.name))?;
+        if deleted {
+            self.metrics.wrote(kind);
+        }
         Ok(())
     }
 

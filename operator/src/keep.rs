@@ -7,7 +7,9 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
+use kube::core::PartialObjectMeta;
 use shardset_coordinator::{Coordinator, Round};
 use shardset_crds::{MetricsShardSet, MetricsShardSetStatus, OnTimeout};
 use shardset_handoff::{Wish, members};
@@ -106,13 +108,16 @@ impl Keeper {
         let before = self.blocked.take();
         let pods: Vec<_> = sight.worker_pods.iter().map(AsRef::as_ref).collect();
         let claims: Vec<_> = sight.claims.iter().map(AsRef::as_ref).collect();
+        let policies: Vec<_> = sight.policies.iter().map(|policy| &policy.metadata).collect();
         let seen = Observed {
             set,
             wanted: &wanted,
             image: &self.context.image,
+            operator_namespace: &self.context.namespace,
             workers: sight.workers.as_deref(),
             worker_pods: &pods,
             claims: &claims,
+            policies: &policies,
             gateways: sight.gateways.as_deref(),
             gateways_at_epoch,
             round: round.as_ref(),
@@ -172,6 +177,9 @@ impl Keeper {
             let version = self.version(object, sight);
             blocked.extend(self.act.apply(object, version).await.err());
         }
+        for remove in &plan.remove {
+            blocked.extend(self.act.remove(remove).await.err());
+        }
         for enlarge in &plan.enlarge {
             blocked.extend(self.act.enlarge(enlarge).await.err());
         }
@@ -213,6 +221,11 @@ impl Keeper {
         match object.kind {
             Kind::StatefulSet => sight.workers.as_ref().map(|workers| version_of(object.kind, &workers.metadata)),
             Kind::Deployment => sight.gateways.as_ref().map(|gateways| version_of(object.kind, &gateways.metadata)),
+            Kind::NetworkPolicy => {
+                let policy =
+                    sight.policies.iter().find(|policy| policy.metadata.name.as_ref() == Some(&object.name))?;
+                Some(version_of(object.kind, &policy.metadata))
+            }
             kind => self.context.caches.versions.of(kind, &self.key.namespace, &object.name),
         }
     }
@@ -262,6 +275,7 @@ struct Sight {
     workers: Option<Arc<StatefulSet>>,
     worker_pods: Vec<Arc<Pod>>,
     claims: Vec<Arc<PersistentVolumeClaim>>,
+    policies: Vec<Arc<PartialObjectMeta<NetworkPolicy>>>,
     gateways: Option<Arc<Deployment>>,
     gateway_pods: Vec<Arc<Pod>>,
     slice: Option<Arc<EndpointSlice>>,
@@ -273,6 +287,7 @@ impl Sight {
             workers: caches.workers(key),
             worker_pods: caches.pods(key, Tier::Worker),
             claims: caches.claims(key),
+            policies: caches.policies(key),
             gateways: caches.gateways(key),
             gateway_pods: caches.pods(key, Tier::Gateway),
             slice: caches.slice(key),

@@ -25,7 +25,7 @@ mod wish;
 pub use metrics::Metrics;
 pub use objects::{Blueprint, Kind, Object, Tier, objects, selector_text};
 pub use operator::{Settings, run};
-pub use plan::{Enlarge, Notice, Observed, Plan, Replace, notices, plan};
+pub use plan::{Enlarge, Notice, Observed, Plan, Remove, Replace, notices, plan};
 pub use wish::{APPROVE, GIVE_UP, Held, Wanted, wanted};
 
 /// Who the operator is to the API server, where it applies.

@@ -10,6 +10,7 @@ mod budget;
 mod config;
 mod gateway;
 mod identity;
+mod network;
 mod pod;
 mod service;
 mod worker;
@@ -50,6 +51,8 @@ pub enum Kind {
     Service,
     /// How many pods may be away at a time.
     PodDisruptionBudget,
+    /// Who may talk to pods, and to whom they may.
+    NetworkPolicy,
     /// The workers.
     StatefulSet,
     /// The gateways.
@@ -72,6 +75,8 @@ pub struct Blueprint<'a> {
     pub set: &'a MetricsShardSet,
     /// The image of tiers that name none.
     pub image: &'a str,
+    /// The namespace that the operator is in.
+    pub operator_namespace: &'a str,
     /// How many workers run: not what is asked for while streams move.
     pub workers: u32,
     /// How large the volumes of the StatefulSet that is there are, which it can not change.
@@ -84,6 +89,7 @@ pub fn objects(of: Blueprint<'_>) -> Vec<Object> {
     objects.push(config::of_workers(of));
     objects.extend(service::of_both_tiers(of));
     objects.extend(budget::of_both_tiers(of));
+    objects.extend(network::of_both_tiers(of));
     objects.push(worker::stateful_set(of));
     objects.push(gateway::deployment(of));
     objects
@@ -162,13 +168,14 @@ pub(crate) fn owner(set: &MetricsShardSet) -> OwnerReference {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceAccount,
         Self::Role,
         Self::RoleBinding,
         Self::ConfigMap,
         Self::Service,
         Self::PodDisruptionBudget,
+        Self::NetworkPolicy,
         Self::StatefulSet,
         Self::Deployment,
     ];
@@ -182,6 +189,7 @@ impl Kind {
             Self::ConfigMap => ("v1", "ConfigMap"),
             Self::Service => ("v1", "Service"),
             Self::PodDisruptionBudget => ("policy/v1", "PodDisruptionBudget"),
+            Self::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy"),
             Self::StatefulSet => ("apps/v1", "StatefulSet"),
             Self::Deployment => ("apps/v1", "Deployment"),
         }

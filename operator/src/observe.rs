@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::core::{DeserializeGuard, ObjectMeta};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use shardset_crds::MetricsShardSet;
 use shardset_slice::names;
@@ -37,6 +38,7 @@ pub(crate) struct Caches {
     pub(crate) pods: Store<Pod>,
     pub(crate) claims: Store<PersistentVolumeClaim>,
     pub(crate) slices: Store<EndpointSlice>,
+    pub(crate) policies: Store<PartialObjectMeta<NetworkPolicy>>,
     pub(crate) versions: Versions,
     pub(crate) news: News,
 }
@@ -86,6 +88,12 @@ impl Caches {
     /// The pods of one tier.
     pub(crate) fn pods(&self, key: &Key, tier: Tier) -> Vec<Arc<Pod>> {
         self.pods.state_filter(|pod| is_of(key, tier, &pod.metadata))
+    }
+
+    /// The NetworkPolicies with the set's label.
+    pub(crate) fn policies(&self, key: &Key) -> Vec<Arc<PartialObjectMeta<NetworkPolicy>>> {
+        let tiers = [Tier::Worker, Tier::Gateway];
+        self.policies.state_filter(|policy| tiers.iter().any(|tier| is_of(key, *tier, &policy.metadata)))
     }
 
     /// The claims of the workers.

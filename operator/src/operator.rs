@@ -16,8 +16,6 @@ use crate::lease::Election;
 use crate::metrics::Metrics;
 use crate::observe::{Caches, Key, Scope, follow};
 
-/// The name of the lease.
-const LEASE: &str = "shardset-operator";
 /// How often new sets are looked for; whoever is there already is woken by its own news.
 const LOOK_FOR_SETS: Duration = Duration::from_millis(200);
 
@@ -28,6 +26,8 @@ pub struct Settings {
     pub watch: Option<String>,
     /// The operator's own namespace, where its lease is.
     pub namespace: String,
+    /// The name of the lease, by which it knows the others of which one acts.
+    pub lease: String,
     /// Who this operator is, among others: its pod's name.
     pub identity: String,
     /// The image of workers and gateways whose set names none.
@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) reporter: Reporter,
     pub(crate) image: Arc<str>,
+    /// The operator's own.
+    pub(crate) namespace: Arc<str>,
     pub(crate) http: reqwest::Client,
 }
 
@@ -67,9 +69,10 @@ pub fn run(
         metrics: metrics.clone(),
         reporter,
         image: settings.image.as_str().into(),
+        namespace: settings.namespace.as_str().into(),
         http: gateways::client()?,
     };
-    let mut election = Election::new(client, &settings.namespace, LEASE, settings.identity);
+    let mut election = Election::new(client, &settings.namespace, &settings.lease, settings.identity);
     let (all, readiness) = (tasks.clone(), readiness.clone());
     metrics.leads(false);
     tasks.spawn("lease", async move {

@@ -5,6 +5,7 @@
 //! round is part of what is seen.
 
 mod conditions;
+mod leftovers;
 mod notices;
 mod replicas;
 mod rollout;
@@ -13,13 +14,16 @@ mod volumes;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use kube::core::ObjectMeta;
 use shardset_coordinator::Round;
 use shardset_crds::{MetricsShardSet, MetricsShardSetStatus};
 
 use crate::objects::{Blueprint, Object, objects};
 use crate::wish::Wanted;
 
+pub use leftovers::Remove;
 pub use notices::{Notice, notices};
 pub use rollout::Replace;
 pub(crate) use rollout::is_ready;
@@ -34,12 +38,16 @@ pub struct Observed<'a> {
     pub wanted: &'a Wanted,
     /// The image of tiers that name none.
     pub image: &'a str,
+    /// The namespace that the operator is in.
+    pub operator_namespace: &'a str,
     /// The workers as Kubernetes has them.
     pub workers: Option<&'a StatefulSet>,
     /// Their pods.
     pub worker_pods: &'a [&'a Pod],
     /// The claims of their volumes.
     pub claims: &'a [&'a PersistentVolumeClaim],
+    /// The NetworkPolicies that carry the set's label.
+    pub policies: &'a [&'a ObjectMeta],
     /// The gateways as Kubernetes has them.
     pub gateways: Option<&'a Deployment>,
     /// How many gateways route by the published epoch.
@@ -57,6 +65,8 @@ pub struct Observed<'a> {
 pub struct Plan {
     /// What there shall be.
     pub objects: Vec<Object>,
+    /// What there shall be no more.
+    pub remove: Vec<Remove>,
     /// Volumes that are to be larger.
     pub enlarge: Vec<Enlarge>,
     /// A pod that is to make room for its successor.
@@ -65,16 +75,23 @@ pub struct Plan {
     pub status: MetricsShardSetStatus,
 }
 
+/// A time as the API server keeps it, in whole seconds. A finer one would make a status differ from itself once it is stored.
+fn stored(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
+}
+
 /// The plan for what is seen at this time.
 pub fn plan(seen: &Observed<'_>, now: Timestamp) -> Plan {
-    let workers = replicas::of_workers(seen);
+    let objects = objects(Blueprint {
+        set: seen.set,
+        image: seen.image,
+        operator_namespace: seen.operator_namespace,
+        workers: replicas::of_workers(seen),
+        size: volumes::of_template(seen.workers),
+    });
     Plan {
-        objects: objects(Blueprint {
-            set: seen.set,
-            image: seen.image,
-            workers,
-            size: volumes::of_template(seen.workers),
-        }),
+        remove: leftovers::remove(seen, &objects),
+        objects,
         enlarge: volumes::enlarge(seen),
         replace: rollout::replace(seen),
         status: status::status(seen, now),

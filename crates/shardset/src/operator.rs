@@ -29,6 +29,10 @@ pub(crate) struct OperatorArgs {
     #[arg(long, value_name = "NAMESPACE", env = "SHARDSET_NAMESPACE")]
     namespace: String,
 
+    /// The name of the lease. Of operators with one lease one acts, so operators of other sets have another one.
+    #[arg(long, value_name = "NAME", default_value = "shardset-operator")]
+    lease: String,
+
     /// Who this operator is among others: the name of its pod, usually.
     #[arg(long, value_name = "NAME", env = "SHARDSET_POD")]
     identity: String,
@@ -55,8 +59,13 @@ pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let client = shardset_slice::client().await?;
     let (work, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
-    let settings =
-        Settings { watch: args.watch_namespace, namespace: args.namespace, identity: args.identity, image: args.image };
+    let settings = Settings {
+        watch: args.watch_namespace,
+        namespace: args.namespace,
+        lease: args.lease,
+        identity: args.identity,
+        image: args.image,
+    };
     shardset_operator::run(client, settings, metrics, &readiness, &work)?;
     side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));
     tokio::select! {

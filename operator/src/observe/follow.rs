@@ -1,5 +1,6 @@
 //! The watches, and what they fill.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::Future;
@@ -9,6 +10,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -21,7 +23,7 @@ use shardset_process::logging::chain;
 use shardset_process::{Readiness, Tasks};
 use shardset_slice::{names, watch_seconds};
 
-use super::{Caches, Key, News, Readable, Versions};
+use super::{Caches, Key, Named, News, Readable, Versions};
 use crate::act::version_of;
 use crate::objects::Kind;
 
@@ -43,7 +45,8 @@ pub(crate) fn follow(scope: &Scope, readiness: &Readiness, tasks: &Tasks) -> Cac
         stateful_sets: watches.store::<StatefulSet>("statefulsets", ours.clone()),
         deployments: watches.store::<Deployment>("deployments", ours.clone()),
         pods: watches.store::<Pod>("pods", ours.clone()),
-        claims: watches.store::<PersistentVolumeClaim>("persistentvolumeclaims", ours),
+        claims: watches.store::<PersistentVolumeClaim>("persistentvolumeclaims", ours.clone()),
+        policies: watches.store::<PartialObjectMeta<NetworkPolicy>>("networkpolicies", ours),
         slices: watches.store::<EndpointSlice>("endpointslices", slices()),
         versions: watches.versions.clone(),
         news: watches.news.clone(),
@@ -126,8 +129,8 @@ impl Watches<'_> {
     fn versions<K: Watched>(&self, kind: Kind, what: &'static str) {
         let config = watcher::Config::default().labels(names::SET).timeout(watch_seconds());
         let stream = watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff();
-        let versions = self.versions.clone();
-        self.run(what, stream, move |event| versions.take(kind, event));
+        let (versions, mut list) = (self.versions.clone(), HashMap::new());
+        self.run(what, stream, move |event| versions.take(kind, event, &mut list));
     }
 
     /// Runs a watch until the process stops: its objects go to `each`, and whoever waits for news of their sets is woken.
@@ -194,20 +197,72 @@ fn touched<K: ResourceExt>(event: &Event<K>) -> impl Iterator<Item = Key> {
 }
 
 impl Versions {
-    fn take<K: ResourceExt>(&self, kind: Kind, event: &Event<K>) {
-        let mut known = self.lock();
+    /// Learns from an event of a kind's watch; `list` is what has come of a list that is not whole yet.
+    fn take<K: ResourceExt>(&self, kind: Kind, event: &Event<K>, list: &mut HashMap<Named, String>) {
+        let named = |object: &K| (kind, object.namespace().unwrap_or_default(), object.name_any());
+        let version = |object: &K| version_of(kind, object.meta());
         match event {
-            // What is deleted while nobody watches is missing from the new list.
-            Event::Init => known.retain(|(of, ..), _| *of != kind),
-            Event::InitDone => {}
-            Event::Apply(object) | Event::InitApply(object) => {
-                if let Some(namespace) = object.namespace() {
-                    known.insert((kind, namespace, object.name_any()), version_of(kind, object.meta()));
-                }
+            Event::Init => list.clear(),
+            Event::InitApply(object) => drop(list.insert(named(object), version(object))),
+            // A watch that is lost begins with a list. Until that is whole, what was known counts: an object that was forgotten
+            // meanwhile would be applied again. What was deleted while nobody watched is missing from the new list.
+            Event::InitDone => {
+                let mut known = self.lock();
+                known.retain(|(of, ..), _| *of != kind);
+                known.extend(list.drain());
             }
-            Event::Delete(object) => {
-                known.remove(&(kind, object.namespace().unwrap_or_default(), object.name_any()));
-            }
+            Event::Apply(object) => drop(self.lock().insert(named(object), version(object))),
+            Event::Delete(object) => drop(self.lock().remove(&named(object))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::core::ObjectMeta;
+    use kube::runtime::watcher::Event;
+
+    use crate::objects::Kind;
+    use crate::observe::Versions;
+
+    fn object(name: &str, version: &str) -> ConfigMap {
+        let metadata = ObjectMeta {
+            namespace: Some("metrics".to_owned()),
+            name: Some(name.to_owned()),
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        };
+        ConfigMap { metadata, ..ConfigMap::default() }
+    }
+
+    #[test]
+    fn what_is_known_stays_known_until_a_list_that_is_begun_again_is_whole() {
+        let (versions, mut list) = (Versions::default(), HashMap::new());
+        let other = (Kind::Service, "metrics".to_owned(), "a".to_owned());
+        versions.lock().insert(other, "1".to_owned());
+        let events = [
+            (Event::Init, ["", "", ""]),
+            (Event::InitApply(object("a", "1")), ["", "", ""]),
+            (Event::InitApply(object("b", "2")), ["", "", ""]),
+            (Event::InitDone, ["1", "2", ""]),
+            (Event::Apply(object("c", "3")), ["1", "2", "3"]),
+            (Event::Delete(object("b", "2")), ["1", "", "3"]),
+            // It is lost, and `c` is deleted before the next list.
+            (Event::Init, ["1", "", "3"]),
+            (Event::InitApply(object("b", "5")), ["1", "", "3"]),
+            // That list broke off as well.
+            (Event::Init, ["1", "", "3"]),
+            (Event::InitApply(object("a", "4")), ["1", "", "3"]),
+            (Event::InitDone, ["4", "", ""]),
+        ];
+        for (number, (event, expected)) in events.into_iter().enumerate() {
+            versions.take(Kind::ConfigMap, &event, &mut list);
+            let known = ["a", "b", "c"].map(|name| versions.of(Kind::ConfigMap, "metrics", name).unwrap_or_default());
+            assert_eq!(known, expected, "after event {number}");
+        }
+        assert!(versions.of(Kind::Service, "metrics", "a").is_some(), "another kind's");
     }
 }

@@ -1,14 +1,13 @@
 //! The conditions of a set. All are there from the first time on, each with the generation that it speaks of.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use shardset_crds::{Condition, RebalanceMode};
 use shardset_handoff::{Waiting, members};
 use shardset_model::{Membership, Phase, ShardCount};
 
-use super::Observed;
 use super::rollout::is_ready;
 use super::status::sending;
+use super::{Observed, stored};
 use crate::wish::{Held, is_stuck};
 
 /// One aspect: whether it is so, why in one word, and why for people.
@@ -35,7 +34,7 @@ pub(super) fn conditions(seen: &Observed<'_>, now: Timestamp) -> Vec<Condition> 
             reason: reason.to_owned(),
             message,
             observed_generation: generation,
-            last_transition_time: same.map_or(Time(now), |same| same.last_transition_time.clone()),
+            last_transition_time: same.map_or(stored(now), |same| same.last_transition_time.clone()),
         }
     };
     aspects.into_iter().map(condition).collect()

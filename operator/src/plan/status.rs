@@ -1,6 +1,5 @@
 //! How a set stands, for its status. Derived afresh each time; only times of what has not changed are taken from before.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use shardset_crds::{GatewayStatus, MetricsShardSetStatus, RebalanceState, RebalanceStatus};
@@ -8,7 +7,7 @@ use shardset_handoff::Report;
 use shardset_model::{Membership, Phase};
 
 use super::rollout::is_ready;
-use super::{Observed, conditions};
+use super::{Observed, conditions, stored};
 use crate::objects::{Tier, selector_text};
 
 pub(super) fn status(seen: &Observed<'_>, now: Timestamp) -> MetricsShardSetStatus {
@@ -72,7 +71,7 @@ fn rebalance(seen: &Observed<'_>, published: Option<&Membership>) -> Option<Reba
     let is_wished = shards == target && *published.routing() == seen.wanted.wish.routing;
     match published.phase() {
         Phase::Moving => Some(RebalanceStatus {
-            started_at: seen.published_at.map(Time),
+            started_at: seen.published_at.map(stored),
             streams_moved: number(sent),
             streams_to_move: number(to_send),
             ..state(RebalanceState::Moving, previous, shards)

@@ -6,15 +6,25 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::json;
-use shardset_operator::{Blueprint, objects};
+use shardset_operator::{Blueprint, Kind, Object, objects};
 
 use crate::scene::set;
 
 fn compare(name: &str, spec: serde_json::Value) {
+    compare_those(name, spec, |_| true);
+}
+
+fn compare_those(name: &str, spec: serde_json::Value, is_meant: impl Fn(&&Object) -> bool) {
     let set = set(spec);
-    let objects = objects(Blueprint { set: &set, image: "shardset:test", workers: 3, size: None });
-    let yaml = |object: &shardset_operator::Object| serde_saphyr::to_string(&object.body).expect("JSON is YAML");
-    let text = objects.iter().map(yaml).collect::<Vec<_>>().join("---\n");
+    let objects = objects(Blueprint {
+        set: &set,
+        image: "shardset:test",
+        operator_namespace: "shardset-system",
+        workers: 3,
+        size: None,
+    });
+    let yaml = |object: &Object| serde_saphyr::to_string(&object.body).expect("JSON is YAML");
+    let text = objects.iter().filter(is_meant).map(yaml).collect::<Vec<_>>().join("---\n");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     #[expect(clippy::disallowed_methods, reason = "a test has no arguments of its own")]
     if std::env::var_os("SHARDSET_BLESS").is_some() {
@@ -80,6 +90,13 @@ fn a_set_that_says_everything_is_as_it_was() {
             "promoteResourceAttributes": ["service.name"],
             "externalLabels": [{ "name": "cluster", "value": "a" }],
         },
+        "networkPolicy": {
+            "enabled": true,
+            "senders": [{ "namespaceSelector": {} }, { "ipBlock": { "cidr": "10.0.0.0/8" } }],
+            "scrapers": [{ "podSelector": { "matchLabels": { "app": "prometheus" } } }],
+            "apiServerPorts": [16443],
+            "extraEgress": [{ "ports": [{ "port": 8080 }] }],
+        },
     });
     compare("everything.yaml", spec);
 }
@@ -87,4 +104,13 @@ fn a_set_that_says_everything_is_as_it_was() {
 #[test]
 fn a_set_of_no_volumes_is_as_it_was() {
     compare("ephemeral.yaml", json!({ "workers": { "storage": { "ephemeral": { "sizeLimit": "1Gi" } } } }));
+}
+
+#[test]
+fn the_network_policies_of_a_set_that_says_nothing_about_them_but_that_there_are_some_are_as_they_were() {
+    let spec = json!({
+        "networkPolicy": { "enabled": true },
+        "export": { "prometheus": {}, "remoteWrite": [{ "url": "http://prometheus:9090/api/v1/write" }] },
+    });
+    compare_those("network.yaml", spec, |object| object.kind == Kind::NetworkPolicy);
 }

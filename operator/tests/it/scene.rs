@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::jiff::Timestamp;
+use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 use shardset_coordinator::{Answers, Round};
 use shardset_crds::MetricsShardSet;
@@ -14,7 +15,7 @@ use shardset_operator::{Observed, Plan, plan, wanted};
 
 /// When everything happens.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::from_second(1_700_000_000).expect("a time")
+    Timestamp::new(1_700_000_000, 987_654_321).expect("a time")
 }
 
 /// A set called `demo` with this spec over the least one.
@@ -57,6 +58,7 @@ pub(crate) struct Scene {
     pub(crate) workers: Option<StatefulSet>,
     pub(crate) pods: Vec<Pod>,
     pub(crate) claims: Vec<PersistentVolumeClaim>,
+    pub(crate) policies: Vec<ObjectMeta>,
     pub(crate) gateways: Option<Deployment>,
     pub(crate) published_at: Option<Timestamp>,
     pub(crate) blocked: Option<String>,
@@ -71,6 +73,7 @@ impl Scene {
             workers: None,
             pods: Vec::new(),
             claims: Vec::new(),
+            policies: Vec::new(),
             gateways: None,
             published_at: None,
             blocked: None,
@@ -109,13 +112,16 @@ impl Scene {
         let wanted = wanted(&self.set, published, None).expect("a routing key");
         let pods: Vec<&Pod> = self.pods.iter().collect();
         let claims: Vec<&PersistentVolumeClaim> = self.claims.iter().collect();
+        let policies: Vec<&ObjectMeta> = self.policies.iter().collect();
         let seen = Observed {
             set: &self.set,
             wanted: &wanted,
             image: "shardset:test",
+            operator_namespace: "shardset-system",
             workers: self.workers.as_ref(),
             worker_pods: &pods,
             claims: &claims,
+            policies: &policies,
             gateways: self.gateways.as_ref(),
             gateways_at_epoch: 2,
             round: self.round.as_ref(),

@@ -4,6 +4,7 @@
 mod faults;
 mod ingest;
 mod many;
+mod network;
 mod operator;
 mod resource;
 mod rollout;

@@ -18,12 +18,13 @@ use shardset_suite::install::{NAMESPACE, OPERATOR, bare_client};
 const HELD: [&str; 2] = ["get discovery.k8s.io/endpointslices", "update shardset.dev/metricsshardsets/finalizers"];
 
 /// What the operator applies. That is a patch, written down as such, and needs the right to create for what is not there yet.
-const APPLIED: [&str; 8] = [
+const APPLIED: [&str; 9] = [
     "/configmaps",
     "/serviceaccounts",
     "/services",
     "apps/deployments",
     "apps/statefulsets",
+    "networking.k8s.io/networkpolicies",
     "policy/poddisruptionbudgets",
     "rbac.authorization.k8s.io/rolebindings",
     "rbac.authorization.k8s.io/roles",

@@ -40,7 +40,7 @@ impl Running {
         let setup = Setup {
             receive: ReceiveSettings { grpc: any, http: any, ..ReceiveSettings::default() },
             deliver: DeliverSettings { deadline, ..DeliverSettings::default() },
-            membership: Published { from: "the test".into(), records },
+            membership: Published::new("the test", records),
         };
         let (mut registry, tasks, readiness) = (Registry::default(), Tasks::default(), Readiness::default());
         let metrics = Metrics::register(&mut registry);

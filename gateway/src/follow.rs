@@ -9,7 +9,7 @@ pub(crate) mod heard;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use shardset_membership::{Published, Record};
+use shardset_membership::{Origin, Published, Record};
 use shardset_model::{Membership, UnixMillis};
 use shardset_process::logging::chain;
 use shardset_process::{Condition, clock};
@@ -25,14 +25,17 @@ pub(crate) type Current = watch::Receiver<Option<Arc<Lanes>>>;
 /// What a gateway routes by, at any time. Clones look at the same. It holds no ways to workers: those end when no request needs
 /// them, whoever looks on.
 #[derive(Clone, Debug)]
-pub struct Routing(watch::Receiver<Option<Arc<Membership>>>);
+pub struct Routing(watch::Receiver<Option<Held>>);
 
 impl Routing {
-    /// The membership; none before the first.
-    pub fn membership(&self) -> Option<Arc<Membership>> {
+    /// The membership, and how it came; none before the first.
+    pub fn held(&self) -> Option<Held> {
         self.0.borrow().clone()
     }
 }
+
+/// A membership, and how it came.
+pub type Held = (Arc<Membership>, Origin);
 
 /// Follows memberships and says which lanes are current.
 pub(crate) struct Follow {
@@ -46,7 +49,7 @@ pub(crate) struct Follow {
     last: Option<Arc<Record>>,
     routes: Option<Routes>,
     lanes: watch::Sender<Option<Arc<Lanes>>>,
-    routed_by: watch::Sender<Option<Arc<Membership>>>,
+    routed_by: watch::Sender<Option<Held>>,
 }
 
 impl Follow {
@@ -122,10 +125,10 @@ impl Follow {
 
     fn route_by(&mut self, routes: Routes) {
         self.say(&routes);
-        self.metrics.routed_by(routes.membership());
+        self.metrics.routed_by(routes.membership(), routes.origin());
         let before = self.lanes.borrow().clone();
         let lanes = Arc::new(self.deliver.lanes(&routes, before.as_deref()));
-        self.routed_by.send_replace(Some(Arc::clone(routes.membership())));
+        self.routed_by.send_replace(Some((Arc::clone(routes.membership()), routes.origin())));
         self.routes = Some(routes);
         self.lanes.send_replace(Some(Arc::clone(&lanes)));
         if let Some(before) = before {

@@ -14,7 +14,7 @@ mod metrics;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shardset_membership::{Address, Record, Refused, follows};
+use shardset_membership::{Address, Origin, Record, Refused, follows};
 use shardset_model::{Epoch, Membership, ShardIndex};
 
 pub use metrics::MembershipMetrics;
@@ -24,13 +24,14 @@ pub use metrics::MembershipMetrics;
 pub struct Routes {
     membership: Arc<Membership>,
     places: BTreeMap<u32, Address>,
+    origin: Origin,
 }
 
 impl Routes {
     /// The routes of this record.
     pub fn new(record: &Record) -> Self {
         let places = record.workers().iter().map(|worker| (worker.shard, worker.address.clone())).collect();
-        Self { membership: Arc::new(record.membership().clone()), places }
+        Self { membership: Arc::new(record.membership().clone()), places, origin: record.origin() }
     }
 
     /// The routes of `record` for a gateway that has `held`.
@@ -49,12 +50,18 @@ impl Routes {
     pub fn adopt(&self, newer: &Membership) -> Option<Self> {
         let known = newer.shards().shards().all(|shard| self.places.contains_key(&shard.get()));
         let adopts = known && newer.epoch() > self.epoch();
-        adopts.then(|| Self { membership: Arc::new(newer.clone()), places: self.places.clone() })
+        let (membership, places) = (Arc::new(newer.clone()), self.places.clone());
+        adopts.then_some(Self { membership, places, origin: Origin::Refusal })
     }
 
     /// Who owns which streams.
     pub const fn membership(&self) -> &Arc<Membership> {
         &self.membership
+    }
+
+    /// How it came.
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Its version.

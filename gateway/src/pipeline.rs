@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::{Acks, Deliver, DeliverMetrics, DeliverSettings, Lanes, PartAnswer, Progress, Settled, Stale};
-pub use crate::follow::Routing;
 use crate::follow::heard::Hearsay;
 use crate::follow::{Current, Follow};
+pub use crate::follow::{Held, Routing};
 use crate::membership::MembershipMetrics;
 use crate::metrics::PointMetrics;
 use crate::receive::{Addresses, Answer, BindError, Intake, ReceiveMetrics, ReceiveSettings, Receiver, Request};

@@ -293,7 +293,7 @@ impl Worker {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+    shardset_process::listen(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
 /// Gives the shard its thread and waits until it has recovered.

@@ -12,14 +12,18 @@ mod address;
 mod admit;
 mod file;
 mod format;
+mod origin;
 mod record;
 mod refusals;
+mod trouble;
 mod watch;
 
 pub use address::{Address, InvalidAddress};
 pub use admit::{Refused, admit, follows};
 pub use file::{Expect, PublishError, ReadError, publish, read};
 pub use format::{BadText, from_json, to_json};
+pub use origin::Origin;
 pub use record::{InvalidRecord, Record, WorkerAt};
 pub use refusals::Refusals;
+pub use trouble::Trouble;
 pub use watch::{Published, watch};

@@ -7,7 +7,7 @@
 use shardset_model::{Membership, Phase, ShardCount, UnixMillis};
 use thiserror::Error;
 
-use crate::Address;
+use crate::{Address, Origin};
 
 /// A published membership. Its workers are in the order of their shards, one each.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +15,7 @@ pub struct Record {
     membership: Membership,
     workers: Vec<WorkerAt>,
     published: Option<UnixMillis>,
+    origin: Origin,
 }
 
 /// Where one shard's worker is.
@@ -65,13 +66,29 @@ impl Record {
         workers.sort_by_key(|worker| worker.shard);
         check_each_once(&workers)?;
         check_all_there(&membership, &workers)?;
-        Ok(Self { membership, workers, published: None })
+        Ok(Self { membership, workers, published: None, origin: Origin::default() })
     }
 
     /// The same record, published at this time.
     #[must_use]
     pub fn published_at(self, time: UnixMillis) -> Self {
         Self { published: Some(time), ..self }
+    }
+
+    /// The same record, which came this way.
+    #[must_use]
+    pub fn from_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The same record with its workers elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Record::new`].
+    pub fn placed(&self, workers: Vec<WorkerAt>) -> Result<Self, InvalidRecord> {
+        let record = Self::new(self.membership.clone(), workers)?;
+        Ok(Self { published: self.published, origin: self.origin, ..record })
     }
 
     /// Who owns which streams.
@@ -87,6 +104,11 @@ impl Record {
     /// When it was published, if it says so.
     pub const fn published(&self) -> Option<UnixMillis> {
         self.published
+    }
+
+    /// How it came.
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 }
 

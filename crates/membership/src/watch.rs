@@ -21,7 +21,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::notices::Notices;
 use crate::file::{directory, parse};
-use crate::{Record, Refusals, Refused, admit};
+use crate::{Record, Refusals, Refused, Trouble, admit};
 
 /// Without a notice the file is read this often: a few KiB every 2 s cost nothing, and gateways that lag so long are
 /// corrected by the workers' fence before.
@@ -38,13 +38,20 @@ pub struct Published {
     pub from: String,
     /// The latest that was admitted; `None` before the first.
     pub records: watch::Receiver<Option<Arc<Record>>>,
+    /// Why there is none yet, while there is none.
+    pub trouble: Trouble,
 }
 
 impl Published {
+    /// What comes out of this channel.
+    pub fn new(from: impl Into<String>, records: watch::Receiver<Option<Arc<Record>>>) -> Self {
+        Self { from: from.into(), records, trouble: Trouble::default() }
+    }
+
     /// One membership that never changes.
     pub fn constant(record: Record) -> Self {
         let (_, records) = watch::channel(Some(Arc::new(record)));
-        Self { from: "the settings".to_owned(), records }
+        Self::new("the settings", records)
     }
 }
 
@@ -58,14 +65,16 @@ fn watch_every(read_again: Duration, path: &Path, refusals: &Refusals, tasks: &T
     // Before the first read, so that no change falls between the two.
     let notices = Notices::new(directory(path));
     let (sender, records) = watch::channel(None);
-    let mut follow = Follow { path: path.to_owned(), last: None, records: sender, refusals: refusals.clone() };
+    let published = Published::new(format!("the file {}", path.display()), records);
+    let (refusals, trouble) = (refusals.clone(), published.trouble.clone());
+    let mut follow = Follow { path: path.to_owned(), last: None, records: sender, refusals, trouble };
     follow.take(std::fs::read(path));
     let stop = tasks.stop();
     tasks.spawn("membership-file", async move {
         stop.run_until_cancelled(follow.run(notices, read_again)).await;
         Ok::<(), Infallible>(())
     });
-    Published { from: format!("the file {}", path.display()), records }
+    published
 }
 
 struct Follow {
@@ -74,6 +83,7 @@ struct Follow {
     last: Option<Result<Vec<u8>, io::ErrorKind>>,
     records: watch::Sender<Option<Arc<Record>>>,
     refusals: Refusals,
+    trouble: Trouble,
 }
 
 impl Follow {
@@ -103,10 +113,14 @@ impl Follow {
                 let membership = record.membership();
                 let (epoch, shards) = (membership.epoch().get(), membership.shards().get());
                 tracing::debug!(epoch, shards, path = %self.path.display(), "a membership is published");
+                self.trouble.clear();
                 self.records.send_replace(Some(Arc::new(record)));
             }
             Err(refused) => {
                 self.refusals.count(&refused);
+                if self.records.borrow().is_none() {
+                    self.trouble.say(chain(&refused));
+                }
                 tracing::warn!(error = chain(&refused), "a published membership is refused; the last good one stays");
             }
         }

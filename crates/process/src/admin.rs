@@ -77,7 +77,7 @@ pub async fn serve(router: Router, listener: TcpListener, stop: CancellationToke
 ///
 /// The system's, with the address and the flag.
 pub async fn listen(address: SocketAddr, flag: &str) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
+    crate::listen(address)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("can not listen on {address} ({flag}): {error}")))
 }

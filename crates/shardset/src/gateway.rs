@@ -8,10 +8,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 use clap::Args;
 use prometheus_client::registry::Registry;
+use serde::Serialize;
 use shardset_gateway::pipeline::{Gateway, Metrics, Routing, Setup};
-use shardset_membership::{Published, Refusals, watch};
+use shardset_membership::{Published, Refusals, Trouble, watch};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
-use shardset_slice::Source;
+use shardset_slice::{Source, WorkerNames};
 
 use crate::args::{Configured, ProcessArgs, ReceiveArgs};
 use crate::status::MembershipView;
@@ -55,6 +56,11 @@ struct MembershipArgs {
     /// Where the last membership is kept, with --shard-set, for a restart while the API server is away.
     #[arg(long, value_name = "FILE", requires = "shard_set")]
     membership_snapshot: Option<PathBuf>,
+
+    /// By which names workers are asked for the membership, with --shard-set, where the API server is away at the start and there
+    /// is none from before: a host and a port, in which {} stands for the worker's number.
+    #[arg(long, value_name = "HOST:PORT", requires = "shard_set")]
+    worker_names: Option<WorkerNames>,
 }
 
 impl MembershipArgs {
@@ -62,7 +68,8 @@ impl MembershipArgs {
         match (self.membership, self.shard_set, self.namespace) {
             (Some(path), ..) => Ok(watch(&path, refusals, tasks)),
             (None, Some(set), Some(namespace)) => {
-                let source = Source { namespace, set, snapshot: self.membership_snapshot };
+                let (snapshot, workers) = (self.membership_snapshot, self.worker_names);
+                let source = Source { namespace, set, snapshot, workers };
                 Ok(shardset_slice::watch(shardset_slice::client().await?, source, refusals, tasks))
             }
             _ => anyhow::bail!("give --membership, or --shard-set and --namespace"),
@@ -76,11 +83,30 @@ impl Configured for GatewayArgs {
     }
 }
 
+/// What this gateway says of itself.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewayView {
+    #[serde(flatten)]
+    membership: MembershipView,
+    /// How the membership came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+}
+
 /// What this gateway routes by: `/status` of the admin server, where the operator looks whether all have taken a membership.
-fn status(routing: Routing) -> Router {
+fn status(routing: Routing, trouble: Trouble) -> Router {
     let view = move || {
-        let membership = routing.membership().as_deref().map(MembershipView::of);
-        std::future::ready(Json(membership.unwrap_or_default()))
+        let view = match routing.held() {
+            Some((membership, origin)) => {
+                GatewayView { membership: MembershipView::of(&membership), origin: Some(origin.name()), trouble: None }
+            }
+            None => GatewayView { trouble: trouble.now(), ..GatewayView::default() },
+        };
+        std::future::ready(Json(view))
     };
     Router::new().route("/status", get(view))
 }
@@ -93,9 +119,10 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let (street, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
     let membership = args.membership.follow(metrics.membership_refusals(), &street).await?;
+    let trouble = membership.trouble.clone();
     let setup = Setup { receive: args.receive.settings(), deliver: Default::default(), membership };
     let gateway = Gateway::start(setup, &metrics, &street, &readiness).await?;
-    let router = Admin::new(registry, readiness).router().merge(status(gateway.routing()));
+    let router = Admin::new(registry, readiness).router().merge(status(gateway.routing(), trouble));
     side.spawn("admin", admin::serve(router, admin_listener, side.stop()));
     let addresses = gateway.addresses();
     tracing::info!(grpc = %addresses.grpc, http = %addresses.http, "gateway takes requests");

@@ -110,7 +110,7 @@ async fn start_gateway(
     let setup = GatewaySetup {
         receive: args.receive.settings(),
         deliver: Default::default(),
-        membership: Published { from: "the workers of this process".to_owned(), records },
+        membership: Published::new("the workers of this process", records),
     };
     Ok(Gateway::start(setup, metrics, &process.tasks, &process.readiness).await?)
 }

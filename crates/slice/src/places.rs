@@ -29,14 +29,7 @@ pub fn with_newer_places<'a>(
     let mut places: BTreeMap<u32, WorkerAt> = known.map(|worker| (worker.shard, worker)).collect();
     let workers = record.workers().iter();
     let workers = workers.map(|worker| places.remove(&worker.shard).unwrap_or_else(|| worker.clone())).collect();
-    let newer = Record::new(record.membership().clone(), workers);
-    newer.map_or_else(
-        |_| record.clone(),
-        |newer| match record.published() {
-            Some(time) => newer.published_at(time),
-            None => newer,
-        },
-    )
+    record.placed(workers).unwrap_or_else(|_| record.clone())
 }
 
 /// A record is of one family; a Service of two has slices of both.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use shardset_membership::{Expect, Record, publish, read};
+use shardset_membership::{Expect, Origin, Record, publish, read};
 use shardset_process::logging::chain;
 
 /// What the file holds, if that is a record.
@@ -14,7 +14,7 @@ pub(crate) fn load(path: &Path) -> Option<Record> {
         Ok(record) => {
             let epoch = record.membership().epoch().get();
             tracing::info!(epoch, path = %path.display(), "a membership is known from before");
-            Some(record)
+            Some(record.from_origin(Origin::Snapshot))
         }
         Err(error) => {
             tracing::debug!(error = chain(&error), "no membership is known from before");

@@ -2,7 +2,8 @@
 //!
 //! Two watches: the set's own slice, by its name, and the slices of the workers' Service, by label. Each is renewed every
 //! 20 to 30 s, goes on from where it was, and begins anew after an error, with growing pauses. Until a new list is whole what was
-//! known stays: a membership is never cleared, whatever the API server says or does not say.
+//! known stays: a membership is never cleared, whatever the API server says or does not say. Where nothing is known and the API server
+//! does not say anything, workers are asked (`seed`), until it does.
 //!
 //! Boundary: knows nothing of gateways; what is published goes into a channel that keeps the latest.
 
@@ -12,13 +13,13 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use futures_util::stream::{BoxStream, StreamExt};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
-use shardset_membership::{Published, Record, Refusals, Refused, admit};
+use shardset_membership::{Origin, Published, Record, Refusals, Refused, Trouble, admit};
 use shardset_process::Tasks;
 use shardset_process::logging::chain;
 use tokio::sync::watch;
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 use self::collected::Collected;
 use crate::format::read;
 use crate::places::with_newer_places;
+use crate::seed::{self, WorkerNames};
 use crate::{client, names, snapshot};
 
 /// Whose membership is followed.
@@ -37,6 +39,8 @@ pub struct Source {
     pub set: String,
     /// A file that the last good membership is kept in, over restarts of the process.
     pub snapshot: Option<PathBuf>,
+    /// Whom to ask for the first membership while the API server is away; nobody where there are no names.
+    pub workers: Option<WorkerNames>,
 }
 
 /// Follows the membership until the tasks stop or nobody listens any more.
@@ -44,6 +48,7 @@ pub fn watch(client: Client, source: Source, refusals: &Refusals, tasks: &Tasks)
     let from = format!("the EndpointSlice {}/{}", source.namespace, names::membership(&source.set));
     let known = source.snapshot.as_deref().and_then(snapshot::load);
     let (sender, records) = watch::channel(known.clone().map(Arc::new));
+    let published = Published::new(from, records);
     let slices = Api::namespaced(client, &source.namespace);
     let follow = Follow {
         source,
@@ -52,13 +57,14 @@ pub fn watch(client: Client, source: Source, refusals: &Refusals, tasks: &Tasks)
         membership: Collected::default(),
         records: sender,
         refusals: refusals.clone(),
+        trouble: published.trouble.clone(),
     };
     let stop = tasks.stop();
     tasks.spawn("membership-slice", async move {
         stop.run_until_cancelled(follow.run(slices)).await;
         Ok::<(), Infallible>(())
     });
-    Published { from, records }
+    published
 }
 
 type Slices = BoxStream<'static, watcher::Result<Event<EndpointSlice>>>;
@@ -75,6 +81,7 @@ struct Follow {
     endpoints: Collected,
     records: watch::Sender<Option<Arc<Record>>>,
     refusals: Refusals,
+    trouble: Trouble,
 }
 
 impl Follow {
@@ -84,14 +91,47 @@ impl Follow {
         let labelled = watcher::Config::default().labels(&format!("{}={}", names::SERVICE, names::workers(&set)));
         let (mut named, mut labelled) = (slices(api.clone(), named), slices(api, labelled));
         let listening = self.records.clone();
+        let mut asking = self.asks_workers();
         loop {
             tokio::select! {
-                Some(event) = named.next() => if self.membership.take(event) { self.look() },
+                Some(event) = named.next() => self.take(event),
                 Some(event) = labelled.next() => if !self.endpoints.take(event) { continue },
+                Some(record) = OptionFuture::from(asking.as_mut()) => self.learn(record),
                 () = listening.closed() => return,
                 else => return,
             }
+            // The API server has answered, or a worker has.
+            if self.published.is_some() || self.membership.is_whole() {
+                asking = None;
+            }
             self.tell().await;
+        }
+    }
+
+    /// The question to the workers, where there is anything to ask.
+    fn asks_workers(&self) -> Option<BoxFuture<'static, Record>> {
+        let names = self.source.workers.clone().filter(|_| self.published.is_none())?;
+        let trouble = self.trouble.clone();
+        Some(async move { seed::first(&names, &trouble).await }.boxed())
+    }
+
+    fn learn(&mut self, record: Record) {
+        let (epoch, shards) = (record.membership().epoch().get(), record.membership().shards().get());
+        tracing::info!(
+            epoch,
+            shards,
+            set = self.source.set,
+            "the API server does not answer; workers say what the membership is"
+        );
+        self.published = Some(record);
+    }
+
+    fn take(&mut self, event: watcher::Result<Event<EndpointSlice>>) {
+        if let (Err(error), None) = (&event, &self.published) {
+            self.trouble.say(format!("the API server does not say what is published: {}", chain(error)));
+        }
+        if self.membership.take(event) {
+            self.look();
         }
     }
 
@@ -107,11 +147,15 @@ impl Follow {
             },
             // A gateway that starts with its set is there before the first membership.
             None if self.published.is_none() => {
+                self.trouble.say("the API server answers, and no membership is published yet");
                 return tracing::info!(set = self.source.set, "no membership is published yet");
             }
             None => Refused::Elsewhere { reason: "missing", source: "there is no such EndpointSlice".into() },
         };
         self.refusals.count(&refused);
+        if self.published.is_none() {
+            self.trouble.say(chain(&refused));
+        }
         tracing::warn!(
             error = chain(&refused),
             set = self.source.set,
@@ -127,8 +171,10 @@ impl Follow {
         }
         let (epoch, shards) = (now.membership().epoch().get(), now.membership().shards().get());
         tracing::debug!(epoch, shards, set = self.source.set, "a membership is published");
+        self.trouble.clear();
         self.records.send_replace(Some(Arc::new(now.clone())));
-        if let Some(path) = &self.source.snapshot {
+        // Only what was published is kept: whoever starts anew can ask workers anew.
+        if let Some(path) = self.source.snapshot.as_deref().filter(|_| now.origin() != Origin::Worker) {
             snapshot::keep(path, &now).await;
         }
     }

@@ -33,7 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "shardset-worker",
         &["accumulate", "handoff", "journal", "model", "otlp", "placement", "process", "remote-write", "wire"],
     ),
-    ("shardset-slice", &["membership", "model", "process"]),
+    ("shardset-slice", &["handoff", "membership", "model", "process", "wire"]),
     ("shardset-crds", &[]),
     ("shardset-operator", &["coordinator", "crds", "handoff", "membership", "model", "process", "slice"]),
     ("shardset-coordinator", &["handoff", "membership", "model", "wire"]),

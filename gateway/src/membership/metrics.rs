@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use shardset_membership::Refusals;
+use shardset_membership::{Origin, Refusals};
 use shardset_model::Membership;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -16,11 +16,17 @@ struct Cause {
     cause: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct From {
+    origin: &'static str,
+}
+
 /// Counters and gauges of the membership.
 #[derive(Clone, Debug)]
 pub struct MembershipMetrics {
     epoch: Gauge<u64, AtomicU64>,
     shards: Gauge<u64, AtomicU64>,
+    origin: Family<From, Gauge<u64, AtomicU64>>,
     refusals: Refusals,
     adopted: Counter,
     split_again: Family<Cause, Counter>,
@@ -34,6 +40,7 @@ impl MembershipMetrics {
         let metrics = Self {
             epoch: Gauge::default(),
             shards: Gauge::default(),
+            origin: Family::default(),
             refusals: Refusals::register(registry),
             adopted: Counter::default(),
             split_again: Family::default(),
@@ -44,6 +51,9 @@ impl MembershipMetrics {
         registry.register("shardset_gateway_membership_epoch", help, metrics.epoch.clone());
         let help = "Shards that requests are routed to";
         registry.register("shardset_gateway_membership_shards", help, metrics.shards.clone());
+        let help = "1 for the way by which the membership that requests are routed by came, else 0: it is followed (watch), kept over a restart (snapshot), or was said by a worker that was asked (worker) or refused (refusal)";
+        registry.register("shardset_gateway_membership_origin", help, metrics.origin.clone());
+        metrics.came(None);
         let help = "Memberships taken out of a worker's refusal, before their publication came";
         registry.register("shardset_gateway_memberships_adopted", help, metrics.adopted.clone());
         let help =
@@ -63,9 +73,17 @@ impl MembershipMetrics {
     }
 
     /// Requests are routed by this membership from now on.
-    pub(crate) fn routed_by(&self, membership: &Membership) {
+    pub(crate) fn routed_by(&self, membership: &Membership, origin: Origin) {
         self.epoch.set(membership.epoch().get());
         self.shards.set(u64::from(membership.shards().get()));
+        self.came(Some(origin));
+    }
+
+    fn came(&self, by: Option<Origin>) {
+        for origin in Origin::ALL {
+            let gauge = self.origin.get_or_create(&From { origin: origin.name() });
+            gauge.set(u64::from(by == Some(origin)));
+        }
     }
 
     /// It was published so long ago.

@@ -1,5 +1,6 @@
 //! What is published: taken when it is newer, refused when it is older, and never waited for.
 
+use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::time::Duration;
 
 use shardset_membership::Record;
@@ -160,6 +161,21 @@ async fn under_a_stream_of_changes_every_point_arrives_once_and_no_client_is_tol
 
 fn record(workers: &Workers, membership: &shardset_model::Membership) -> Record {
     workers.record(membership, workers.0.len())
+}
+
+/// Where the machine has IPv6 at all.
+#[tokio::test]
+async fn senders_and_workers_may_be_reached_by_ipv6_only() {
+    let ip: IpAddr = Ipv6Addr::LOCALHOST.into();
+    if TcpListener::bind((ip, 0)).is_err() {
+        return;
+    }
+    let workers = Workers(vec![Worker::start_on(ip, 0, at(1, 2, 2)).await, Worker::start_on(ip, 1, at(1, 2, 2)).await]);
+    let gateway = Running::start(Some(workers.record(&at(1, 2, 2), 2))).await;
+    let sent = gateway.client_by(ip).await.send(request(0..50)).await;
+    assert_eq!(sent.unwrap(), ExportAnswer::default());
+    workers.assert_counted(&request(0..50), &at(1, 2, 2));
+    gateway.stop().await;
 }
 
 #[tokio::test]

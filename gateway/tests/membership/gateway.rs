@@ -1,6 +1,6 @@
 //! A gateway on loopback that is told its memberships by the test.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,18 +36,16 @@ impl Running {
 
     pub(crate) async fn start_with(record: Option<Record>, deadline: Duration) -> Self {
         let (publish, records) = watch::channel(record.map(Arc::new));
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         let setup = Setup {
             receive: ReceiveSettings { grpc: any, http: any, ..ReceiveSettings::default() },
             deliver: DeliverSettings { deadline, ..DeliverSettings::default() },
-            membership: Published { from: "the test".into(), records },
+            membership: Published::new("the test", records),
         };
         let (mut registry, tasks, readiness) = (Registry::default(), Tasks::default(), Readiness::default());
         let metrics = Metrics::register(&mut registry);
         let gateway = Gateway::start(setup, &metrics, &tasks, &readiness).await.unwrap();
-        let url = format!("http://{}", gateway.addresses().grpc);
-        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-        let client = Client(MetricsClient::new(channel));
+        let client = Client::of(&gateway, Ipv4Addr::LOCALHOST.into()).await;
         Self { gateway, client, publish: Some(publish), registry, readiness, tasks }
     }
 
@@ -66,6 +64,11 @@ impl Running {
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// A sender that reaches it at this address of the machine.
+    pub(crate) async fn client_by(&self, ip: IpAddr) -> Client {
+        Client::of(&self.gateway, ip).await
     }
 
     /// A counter or gauge by its line's beginning in `/metrics`; 0 where it has none.
@@ -112,6 +115,11 @@ impl Running {
 pub(crate) struct Client(MetricsClient<Channel>);
 
 impl Client {
+    async fn of(gateway: &Gateway, ip: IpAddr) -> Self {
+        let url = format!("http://{}", SocketAddr::from((ip, gateway.addresses().grpc.port())));
+        Self(MetricsClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap()))
+    }
+
     pub(crate) async fn send(&self, request: Bytes) -> Result<ExportAnswer, Status> {
         let answer = self.0.clone().export(Request::new(request)).await?;
         Ok(ExportAnswer::decode(answer.into_inner()).unwrap())

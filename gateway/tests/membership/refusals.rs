@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shardset_membership::Origin;
 use shardset_model::RoutingKey;
 use shardset_wire::{ExportAnswer, status};
 use tonic::Code;
@@ -41,6 +42,26 @@ async fn what_one_worker_took_under_the_old_epoch_is_not_sent_again() {
         let expected = if before[&name] == 0 { (0, 1) } else { (after[&name], 2) };
         assert_eq!(by, expected, "point {name}");
     }
+}
+
+/// As it is when the gateway has started while the API server was away: it knows a name for every worker that there may be.
+#[tokio::test]
+async fn a_membership_that_a_worker_said_and_that_is_old_gives_way_to_that_of_a_refusal() {
+    let workers = Workers::start(5, &at(2, 5, 3)).await;
+    let old = workers.record(&at(1, 2, 2), 5).from_origin(Origin::Worker);
+    let gateway = Running::start(Some(old)).await;
+    assert_eq!(origins(&gateway), [0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(gateway.send(request(0..200)).await.unwrap(), ExportAnswer::default());
+    workers.assert_counted(&request(0..200), &at(2, 5, 3));
+    assert_eq!(origins(&gateway), [0.0, 0.0, 0.0, 1.0]);
+    gateway.publish(workers.record(&at(2, 5, 3), 5));
+    gateway.eventually("what is published counts", || origins(&gateway) == [1.0, 0.0, 0.0, 0.0]).await;
+}
+
+/// The gauge of each way by which a membership comes.
+fn origins(gateway: &Running) -> Vec<f64> {
+    let gauge = |origin: Origin| format!("shardset_gateway_membership_origin{{origin=\"{}\"}}", origin.name());
+    Origin::ALL.into_iter().map(|origin| gateway.metric(&gauge(origin))).collect()
 }
 
 #[tokio::test]

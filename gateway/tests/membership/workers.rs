@@ -4,7 +4,7 @@
 //! memberships, or a part that strays, fails the test that sent it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,7 +43,11 @@ struct State {
 
 impl Worker {
     pub(crate) async fn start(shard: u32, membership: Membership) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), shard, membership).await
+    }
+
+    pub(crate) async fn start_on(ip: IpAddr, shard: u32, membership: Membership) -> Self {
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let state = State {
             membership,
             busy: false,

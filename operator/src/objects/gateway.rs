@@ -1,6 +1,7 @@
 //! The Deployment of the gateways.
 
 use serde_json::json;
+use shardset_slice::names;
 
 use super::pod::{ADMIN_PORT, Container, OTLP_GRPC_PORT, OTLP_HTTP_PORT, field, port, template};
 use super::{Blueprint, Kind, Object, Tier, selector};
@@ -20,9 +21,10 @@ pub(super) fn deployment(of: Blueprint<'_>) -> Object {
             "gateway".to_owned(),
             format!("--shard-set={name}"),
             format!("--membership-snapshot={SNAPSHOT_PATH}/membership.json"),
-            format!("--otlp-grpc=0.0.0.0:{OTLP_GRPC_PORT}"),
-            format!("--otlp-http=0.0.0.0:{OTLP_HTTP_PORT}"),
-            format!("--admin=0.0.0.0:{ADMIN_PORT}"),
+            format!("--worker-names={}", worker_names(&name)),
+            format!("--otlp-grpc=[::]:{OTLP_GRPC_PORT}"),
+            format!("--otlp-http=[::]:{OTLP_HTTP_PORT}"),
+            format!("--admin=[::]:{ADMIN_PORT}"),
         ],
         env: vec![field("SHARDSET_NAMESPACE", "metadata.namespace")],
         ports: vec![port("otlp-grpc", OTLP_GRPC_PORT), port("otlp-http", OTLP_HTTP_PORT), port("admin", ADMIN_PORT)],
@@ -40,4 +42,10 @@ pub(super) fn deployment(of: Blueprint<'_>) -> Object {
         "template": template(of, Tier::Gateway, &gateway.pod, container, json!({})),
     });
     of.object(Kind::Deployment, Tier::Gateway, json!({ "spec": spec }))
+}
+
+/// The workers by the names that their headless Service gives them, which do not change with their number or their addresses.
+fn worker_names(set: &str) -> String {
+    let (service, port) = (names::workers(set), names::WORKER_PORT);
+    format!("{service}-{{}}.{service}.$(SHARDSET_NAMESPACE).svc:{port}")
 }

@@ -61,12 +61,12 @@ fn pods(of: Blueprint<'_>) -> Value {
     let mut args = vec![
         "worker".to_owned(),
         format!("--config={CONFIG_PATH}/worker.toml"),
-        format!("--listen=0.0.0.0:{OTLP_GRPC_PORT}"),
-        format!("--admin=0.0.0.0:{ADMIN_PORT}"),
+        format!("--listen=[::]:{OTLP_GRPC_PORT}"),
+        format!("--admin=[::]:{ADMIN_PORT}"),
         format!("--data-dir={DATA_PATH}"),
     ];
     if let Some(scrape) = &export.prometheus {
-        args.push(format!("--scrape=0.0.0.0:{}", scrape.port));
+        args.push(format!("--scrape=[::]:{}", scrape.port));
         ports.push(port("scrape", u16::try_from(scrape.port).expect("the schema allows ports only")));
     }
     let container = Container {

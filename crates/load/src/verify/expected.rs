@@ -23,6 +23,8 @@ pub(super) struct Series {
     /// Whether it is its stream's first number, which totals are made of.
     pub(super) is_first: bool,
     pub(super) range: Range,
+    /// Whether nothing of its stream is known to be accepted, so that the stream need not be there: its zeros neither.
+    pub(super) may_be_absent: bool,
     pub(super) found: Option<f64>,
 }
 
@@ -36,9 +38,11 @@ impl Expected {
             let series = expected.sessions.entry(Arc::clone(&stream.session)).or_default();
             let components = stream.metric.kind.components();
             *expected.metrics.entry(stream.metric).or_default() += components.len();
+            let may_be_absent = may_be_absent(ranges);
             for (number, (component, range)) in components.into_iter().zip(ranges).enumerate() {
                 let name = format!("{}{}", stream.metric.prometheus, component.suffix);
-                let entry = Series { kind: stream.metric.kind, is_first: number == 0, range: *range, found: None };
+                let (kind, is_first) = (stream.metric.kind, number == 0);
+                let entry = Series { kind, is_first, range: *range, may_be_absent, found: None };
                 series.insert(key(&name, &stream.attributes, component.le), entry);
             }
         }
@@ -79,9 +83,30 @@ impl Expected {
     }
 }
 
+fn may_be_absent(ranges: &[Range]) -> bool {
+    ranges.iter().all(|range| range.contains(0.0)) && ranges.iter().any(|range| !range.is_exact())
+}
+
 fn key(name: &str, labels: &str, le: Option<f64>) -> String {
     match le {
         Some(le) => format!("{name} {{{labels},le={le}}}"),
         None => format!("{name} {{{labels}}}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_absent;
+    use crate::ledger::Range;
+
+    #[test]
+    fn a_stream_of_which_nothing_is_known_to_be_accepted_may_be_absent_with_its_zeros() {
+        let range = |low, high| Range { low, high };
+        let (zero, one, unknown) = (range(0.0, 0.0), range(1.0, 1.0), range(0.0, 1.0));
+        assert!(may_be_absent(&[unknown, unknown, zero]));
+        assert!(may_be_absent(&[unknown]));
+        assert!(!may_be_absent(&[one, unknown, zero]), "a point of it was accepted");
+        assert!(!may_be_absent(&[zero]), "it shows that nothing was added");
+        assert!(!may_be_absent(&[]));
     }
 }

@@ -86,7 +86,7 @@ impl Verdict {
     /// Counts a series; false where it differs.
     fn take(&mut self, series: &Series) -> bool {
         self.series += 1;
-        let Series { kind, range, found, .. } = *series;
+        let Series { kind, range, found, may_be_absent, .. } = *series;
         let is_total = series.is_first && !kind.is_latest();
         if is_total {
             self.expected += range.low;
@@ -99,8 +99,7 @@ impl Verdict {
                 *if range.is_exact() { &mut self.exact } else { &mut self.within_unknown } += 1;
                 true
             }
-            // Whatever is unknown entirely need not be there at all.
-            None if !range.is_exact() && range.contains(0.0) => {
+            None if may_be_absent => {
                 self.within_unknown += 1;
                 true
             }

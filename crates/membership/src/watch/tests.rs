@@ -68,8 +68,10 @@ async fn what_is_there_at_the_start_is_known_at_once() {
     let watched = Watched::new();
     assert_eq!(epoch(&watched.start(NEVER).records.borrow()), None);
     assert_eq!(watched.refusals.of("missing"), 1);
+    assert!(watched.start(NEVER).trouble.now().unwrap().contains("membership.json"));
     watched.publish(3);
-    assert_eq!(epoch(&watched.start(NEVER).records.borrow()), Some(3));
+    let published = watched.start(NEVER);
+    assert_eq!((epoch(&published.records.borrow()), published.trouble.now()), (Some(3), None));
 }
 
 #[tokio::test]

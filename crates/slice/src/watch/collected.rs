@@ -13,6 +13,7 @@ pub(super) struct Collected {
     /// A new list, which counts when it is whole.
     coming: BTreeMap<String, EndpointSlice>,
     complained: bool,
+    whole: bool,
 }
 
 impl Collected {
@@ -45,11 +46,19 @@ impl Collected {
                 self.coming.insert(slice.name_any(), slice);
                 return false;
             }
-            Event::InitDone => self.known = std::mem::take(&mut self.coming),
+            Event::InitDone => {
+                self.known = std::mem::take(&mut self.coming);
+                self.whole = true;
+            }
             Event::Apply(slice) => drop(self.known.insert(slice.name_any(), slice)),
             Event::Delete(slice) => drop(self.known.remove(&slice.name_any())),
         }
         true
+    }
+
+    /// Whether a list was whole once: nothing there is then an answer as well.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// All of them, in the order of their names.
@@ -91,5 +100,16 @@ mod tests {
         assert_eq!(names_after(Ok(Event::InitDone)), (true, a));
         assert!(names_after(Ok(Event::Apply(slice("b")))).0);
         assert_eq!(names_after(Ok(Event::Delete(slice("a")))), (true, b));
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_an_answer_when_it_is_whole() {
+        let mut collected = Collected::default();
+        for (event, expected) in
+            [(Err(Error::NoResourceVersion), false), (Ok(Event::Init), false), (Ok(Event::InitDone), true)]
+        {
+            collected.take(event);
+            assert_eq!(collected.is_whole(), expected);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What happens to a whole cluster, one test at a time: nobody else can be on it meanwhile.
 #![cfg(feature = "cluster")]
 
+mod cold_start;
+
 use std::time::Duration;
 
 use anyhow::{Context, ensure};

@@ -19,6 +19,7 @@ mod shard;
 
 use std::time::Duration;
 
+use shardset_model::SetName;
 use shardset_process::Tasks;
 
 pub use acks::{Acks, PartAnswer, Progress, Refused, Settled, Stale};
@@ -41,6 +42,8 @@ pub struct DeliverSettings {
     pub in_flight: usize,
     /// What clients are told to wait when a part could not be delivered.
     pub retry_after: Duration,
+    /// Whose workers they are, which every request says.
+    pub set: Option<SetName>,
 }
 
 impl Default for DeliverSettings {
@@ -52,6 +55,7 @@ impl Default for DeliverSettings {
             batch_bytes: 1 << 20,
             in_flight: 4,
             retry_after: Duration::from_secs(1),
+            set: None,
         }
     }
 }

@@ -18,7 +18,7 @@ use shardset_coordinator::{Cluster, ClusterError};
 use shardset_crds::MetricsShardSet;
 use shardset_handoff::members;
 use shardset_membership::{Address, Record, WorkerAt};
-use shardset_model::{Membership, ShardCount, ShardIndex};
+use shardset_model::{Membership, SetName, ShardCount, ShardIndex};
 use shardset_process::clock;
 use shardset_slice::{format, names};
 use tokio::time::timeout;
@@ -171,6 +171,11 @@ fn place_of(shard: u32, pod: &Pod) -> Option<WorkerAt> {
 }
 
 impl Cluster for SetCluster {
+    fn set(&self) -> Option<SetName> {
+        // Two names of Kubernetes always make one.
+        format!("{}/{}", self.set.namespace().unwrap_or_default(), self.set.name_any()).parse().ok()
+    }
+
     async fn published(&mut self) -> Result<Option<Record>, ClusterError> {
         self.record()
     }

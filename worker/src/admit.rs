@@ -44,6 +44,8 @@ const TOLD_AFTER: Duration = Duration::from_millis(20);
 
 /// The value of the label `outcome` for requests beyond the byte budget, whichever way they are noticed.
 const OVER_BUDGET: &str = "over_budget";
+/// The outcome of a request that is for another worker.
+pub(crate) const MISADDRESSED: &str = "misaddressed";
 
 /// A request whose bytes are sound. Whether it may be counted is decided where it is counted.
 #[derive(Debug)]
@@ -139,7 +141,7 @@ impl NotTaken {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Membership(_) => "bad_membership",
-            Self::Misaddressed { .. } => "misaddressed",
+            Self::Misaddressed { .. } => MISADDRESSED,
             Self::Malformed(_) => "malformed",
             Self::OverBudget(_) => OVER_BUDGET,
             Self::Unserved(Unserved::Fenced(fenced)) => match **fenced {

@@ -9,6 +9,7 @@
 //! Boundary: does not watch memberships: gateways and the coordinator tell them.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod addressed;
 mod admit;
 mod export;
 mod handoff;

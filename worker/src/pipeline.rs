@@ -27,10 +27,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::admit;
+use crate::addressed::Door;
+use crate::admit::{self, MISADDRESSED};
 use crate::export::{ExportTo, Exporter, StopExport};
 use crate::handoff::{Handle, Peers, Sender};
 use crate::metrics::{Metrics, ShardMetrics};
@@ -171,7 +173,7 @@ impl Worker {
             shard,
             address,
             mailbox,
-            peers: Peers::default(),
+            peers: Peers::of(settings.set.clone()),
             ready: process.readiness.condition(format!("shard {shard}")),
             stop_requests: CancellationToken::new(),
             drop_connections: CancellationToken::new(),
@@ -239,6 +241,7 @@ impl Worker {
 
     fn serve(&self, listener: TcpListener, settings: &Settings, metrics: ShardMetrics, tasks: &Tasks) {
         let (requests_max, inflight_max) = (settings.message_bytes_max, settings.inflight_bytes_max);
+        let door = Door { set: settings.set.clone(), sent_back: metrics.requests(MISADDRESSED) };
         let service = admit::service(self.shard, self.mailbox.clone(), requests_max, inflight_max, metrics);
         let control = ControlServer::new(self.handle());
         let handoff = HandoffServer::new(self.handle());
@@ -248,6 +251,7 @@ impl Worker {
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .layer(InterceptorLayer::new(door))
             .add_service(service)
             .add_service(control)
             .add_service(handoff);

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use shardset_model::SetName;
 use shardset_remote_write::Translation;
 
 const MIB: usize = 1024 * 1024;
@@ -12,6 +13,8 @@ const MIB: usize = 1024 * 1024;
 pub struct Settings {
     /// Where gateways send to. Port 0 takes a free one; see [`crate::Worker::address`].
     pub listen: SocketAddr,
+    /// Which set it is of, where there are more that may reach it: what does not name this one is sent back.
+    pub set: Option<SetName>,
     /// How streams are counted.
     pub accumulate: shardset_accumulate::Settings,
     /// How streams are called on the other side. All workers and destinations of one set share it.
@@ -45,6 +48,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            set: None,
             accumulate: shardset_accumulate::Settings::default(),
             translation: Translation::default(),
             export_interval: Duration::from_secs(15),

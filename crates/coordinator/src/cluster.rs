@@ -5,11 +5,16 @@ use std::error::Error;
 use std::future::Future;
 
 use shardset_membership::{Address, Record};
-use shardset_model::{Membership, ShardCount, ShardIndex};
+use shardset_model::{Membership, SetName, ShardCount, ShardIndex};
 use thiserror::Error as ThisError;
 
 /// A set of workers and its membership.
 pub trait Cluster: Send {
+    /// What the set is called, where workers of others can be reached too.
+    fn set(&self) -> Option<SetName> {
+        None
+    }
+
     /// What is published.
     fn published(&mut self) -> impl Future<Output = Result<Option<Record>, ClusterError>> + Send;
 

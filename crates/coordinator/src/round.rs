@@ -50,8 +50,8 @@ impl<C: Cluster> Coordinator<C> {
     /// Brings `cluster` to what is wished.
     pub fn new(cluster: C, wish: Wish) -> Self {
         Self {
+            workers: Workers::of(cluster.set()),
             cluster,
-            workers: Workers::default(),
             wish,
             given_up: BTreeSet::new(),
             told: BTreeMap::new(),

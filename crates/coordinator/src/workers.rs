@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use shardset_handoff::{Adopt, Report};
 use shardset_membership::Address;
-use shardset_model::ShardIndex;
-use shardset_wire::{AdoptRequest, ControlClient};
+use shardset_model::{SetName, ShardIndex};
+use shardset_wire::{AdoptRequest, ControlClient, ToSet, to_set};
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -27,10 +27,16 @@ pub struct Answers {
 /// The workers of one set.
 #[derive(Debug, Default)]
 pub struct Workers {
+    set: Option<SetName>,
     links: BTreeMap<ShardIndex, (Address, Channel)>,
 }
 
 impl Workers {
+    /// Nobody yet, of this set.
+    pub fn of(set: Option<SetName>) -> Self {
+        Self { set, ..Self::default() }
+    }
+
     /// Learns where the workers are.
     pub fn know(&mut self, addresses: &BTreeMap<ShardIndex, Address>) {
         self.links.retain(|shard, (address, _)| addresses.get(shard) == Some(address));
@@ -53,7 +59,7 @@ impl Workers {
     pub async fn ask(&self) -> Answers {
         let mut asked = JoinSet::new();
         for (shard, (_, channel)) in &self.links {
-            let (shard, mut client) = (*shard, ControlClient::new(channel.clone()));
+            let (shard, mut client) = (*shard, self.client(channel));
             asked.spawn(async move { (shard, client.status().await) });
         }
         let mut answers = Answers::default();
@@ -76,7 +82,11 @@ impl Workers {
             return Err(Status::unavailable("its address is not known"));
         };
         let addresses = self.links.iter().map(|(shard, (address, _))| (*shard, address.to_string())).collect();
-        ControlClient::new(channel.clone()).adopt(AdoptRequest { adopt, addresses }).await
+        self.client(channel).adopt(AdoptRequest { adopt, addresses }).await
+    }
+
+    fn client(&self, channel: &Channel) -> ControlClient<ToSet<Channel>> {
+        ControlClient::new(to_set(channel.clone(), self.set.as_ref()))
     }
 }
 

@@ -9,10 +9,12 @@ use axum::{Json, Router};
 use clap::Args;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
+use shardset_gateway::deliver::DeliverSettings;
 use shardset_gateway::pipeline::{Gateway, Metrics, Routing, Setup};
 use shardset_membership::{Published, Refusals, Trouble, watch};
+use shardset_model::SetName;
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
-use shardset_slice::{Source, WorkerNames};
+use shardset_slice::{Seed, Source, WorkerNames};
 
 use crate::args::{Configured, ProcessArgs, ReceiveArgs};
 use crate::status::MembershipView;
@@ -64,11 +66,20 @@ struct MembershipArgs {
 }
 
 impl MembershipArgs {
+    /// Whose workers parts are for, where a cluster has more sets than one.
+    fn set(&self) -> anyhow::Result<Option<SetName>> {
+        let named = self.shard_set.as_ref().zip(self.namespace.as_ref());
+        let parsed = named.map(|(set, namespace)| format!("{namespace}/{set}").parse()).transpose();
+        parsed.context("--namespace and --shard-set")
+    }
+
     async fn follow(self, refusals: &Refusals, tasks: &Tasks) -> anyhow::Result<Published> {
         match (self.membership, self.shard_set, self.namespace) {
             (Some(path), ..) => Ok(watch(&path, refusals, tasks)),
             (None, Some(set), Some(namespace)) => {
-                let (snapshot, workers) = (self.membership_snapshot, self.worker_names);
+                let name: SetName = format!("{namespace}/{set}").parse()?;
+                let workers = self.worker_names.map(|names| Seed { names, set: name });
+                let snapshot = self.membership_snapshot;
                 let source = Source { namespace, set, snapshot, workers };
                 Ok(shardset_slice::watch(shardset_slice::client().await?, source, refusals, tasks))
             }
@@ -118,9 +129,10 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (street, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
+    let deliver = DeliverSettings { set: args.membership.set()?, ..DeliverSettings::default() };
     let membership = args.membership.follow(metrics.membership_refusals(), &street).await?;
     let trouble = membership.trouble.clone();
-    let setup = Setup { receive: args.receive.settings(), deliver: Default::default(), membership };
+    let setup = Setup { receive: args.receive.settings(), deliver, membership };
     let gateway = Gateway::start(setup, &metrics, &street, &readiness).await?;
     let router = Admin::new(registry, readiness).router().merge(status(gateway.routing(), trouble));
     side.spawn("admin", admin::serve(router, admin_listener, side.stop()));

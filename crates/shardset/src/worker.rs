@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use clap::Args;
 use prometheus_client::registry::Registry;
-use shardset_model::{ShardCount, ShardIndex};
+use shardset_model::{SetName, ShardCount, ShardIndex};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
 use shardset_worker::scrape::{self, Sources};
 use shardset_worker::{ExportTo, Metrics, Process, Setup, Worker};
@@ -24,6 +24,10 @@ pub(crate) struct WorkerArgs {
     /// Which shard it serves: its ordinal, from 0.
     #[arg(long, value_name = "N", env = "SHARDSET_SHARD", value_parser = clap::value_parser!(u32).range(0..1000))]
     shard: u32,
+
+    /// The MetricsShardSet that it is a worker of, where workers of others can be reached too: what does not name this one is sent back.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    shard_set: Option<SetName>,
 
     /// Where gateways and other workers reach it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4400")]
@@ -90,7 +94,7 @@ async fn start(args: &WorkerArgs, destinations: Vec<ExportTo>, process: &Process
     let shard: ShardIndex =
         ShardCount::new(ShardCount::MAX).and_then(|all| all.shard(args.shard)).context("--shard is out of range")?;
     let settings = args.count.settings(&args.limits, 1)?;
-    let settings = shardset_worker::Settings { listen: args.listen, ..settings };
+    let settings = shardset_worker::Settings { listen: args.listen, set: args.shard_set.clone(), ..settings };
     let opening = state::open(&args.count, shard)?;
     Ok(Worker::start(Setup { settings, shard, destinations }, opening, process).await?)
 }

@@ -17,5 +17,5 @@ mod watch;
 
 pub use client::{ClientError, client, watch_seconds};
 pub use places::with_newer_places;
-pub use seed::WorkerNames;
+pub use seed::{Seed, WorkerNames};
 pub use watch::{Source, watch};

@@ -20,7 +20,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use shardset_membership::{Address, InvalidAddress, Origin, Record, Trouble, WorkerAt};
-use shardset_model::{Membership, ShardCount};
+use shardset_model::{Membership, SetName, ShardCount};
 use thiserror::Error;
 use tokio::time::sleep;
 
@@ -39,6 +39,15 @@ const ORDINAL: &str = "{}";
 /// Where the workers are by name: a host and a port, in which `{}` stands for the worker's number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WorkerNames(Box<str>);
+
+/// Whom to ask, and for which set.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    /// Where workers are.
+    pub names: WorkerNames,
+    /// Whose they are to be: one of another set does not answer.
+    pub set: SetName,
+}
 
 /// What names no workers.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -90,11 +99,11 @@ impl WorkerNames {
 }
 
 /// The newest membership that workers say, once one does. Asks again and again, with growing pauses; `trouble` says why it is not there.
-pub(crate) async fn first(names: &WorkerNames, trouble: &Trouble) -> Record {
+pub(crate) async fn first(Seed { names, set }: &Seed, trouble: &Trouble) -> Record {
     sleep(PATIENCE).await;
     let (mut sought, mut pause, mut complained) = (Sought::default(), PAUSE, false);
     loop {
-        match round(names, &sought).await.chosen() {
+        match round(names, set, &sought).await.chosen() {
             Ok(membership) => return names.record(membership),
             Err(why) => {
                 let what = format!("the API server does not answer, and no worker says what the membership is: {why}");
@@ -111,10 +120,10 @@ pub(crate) async fn first(names: &WorkerNames, trouble: &Trouble) -> Record {
 }
 
 /// Asks as many as are sought, some at a time, and whoever else is a member by what they say.
-async fn round(names: &WorkerNames, sought: &Sought) -> Round {
+async fn round(names: &WorkerNames, set: &SetName, sought: &Sought) -> Round {
     let (mut round, deadline) = (Round::new(sought), ask::deadline());
     while let Some(next) = round.next().filter(|_| !ask::is_over(deadline)) {
-        for (shard, answer) in ask::each(names, next).await {
+        for (shard, answer) in ask::each(names, set, next).await {
             round.take(shard, answer);
         }
     }

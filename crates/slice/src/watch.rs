@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use self::collected::Collected;
 use crate::format::read;
 use crate::places::with_newer_places;
-use crate::seed::{self, WorkerNames};
+use crate::seed::{self, Seed};
 use crate::{client, names, snapshot};
 
 /// Whose membership is followed.
@@ -40,7 +40,7 @@ pub struct Source {
     /// A file that the last good membership is kept in, over restarts of the process.
     pub snapshot: Option<PathBuf>,
     /// Whom to ask for the first membership while the API server is away; nobody where there are no names.
-    pub workers: Option<WorkerNames>,
+    pub workers: Option<Seed>,
 }
 
 /// Follows the membership until the tasks stop or nobody listens any more.
@@ -110,9 +110,9 @@ impl Follow {
 
     /// The question to the workers, where there is anything to ask.
     fn asks_workers(&self) -> Option<BoxFuture<'static, Record>> {
-        let names = self.source.workers.clone().filter(|_| self.published.is_none())?;
+        let seed = self.source.workers.clone().filter(|_| self.published.is_none())?;
         let trouble = self.trouble.clone();
-        Some(async move { seed::first(&names, &trouble).await }.boxed())
+        Some(async move { seed::first(&seed, &trouble).await }.boxed())
     }
 
     fn learn(&mut self, record: Record) {

@@ -10,6 +10,8 @@
 //! | `shardset-previous-routing` | what decided it before; likewise |
 //! | `shardset-to` | the shard that the request is for, decimal: its worker's address may be another worker's by now |
 //!
+//! For which set it is stands beside these ([`crate::set`]).
+//!
 //! A request without `shardset-epoch` comes from somebody who knows of no membership (a stock collector, an SDK).
 
 use shardset_model::{InvalidMembership, InvalidRoutingKey, Membership, Phase, RoutingKey, ShardIndex};

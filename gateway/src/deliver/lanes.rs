@@ -58,7 +58,13 @@ impl Deliver {
         let (queue, parts) = mpsc::channel(QUEUED_PARTS);
         let (serves, served) = watch::channel(Some(epoch));
         let metrics: ShardMetrics = self.metrics.of_shard(shard.position());
-        let merger = Merger::new(parts, Link::new(shard, address), served, self.settings.clone(), metrics);
+        let merger = Merger::new(
+            parts,
+            Link::new(shard, address, self.settings.set.as_ref()),
+            served,
+            self.settings.clone(),
+            metrics,
+        );
         self.tasks.spawn(format!("deliver-{shard}"), merger.run());
         Lane { address: address.clone(), queue, serves }
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardset_membership::Address;
-use shardset_model::{Membership, ShardIndex};
-use shardset_wire::{ExportAnswer, MetricsClient, membership};
+use shardset_model::{Membership, SetName, ShardIndex};
+use shardset_wire::{ExportAnswer, MetricsClient, ToSet, membership, to_set};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
@@ -21,12 +21,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The way to one worker.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
-    client: MetricsClient<Channel>,
+    client: MetricsClient<ToSet<Channel>>,
     shard: ShardIndex,
 }
 
 impl Link {
-    pub(super) fn new(shard: ShardIndex, address: &Address) -> Self {
+    pub(super) fn new(shard: ShardIndex, address: &Address, set: Option<&SetName>) -> Self {
         let uri: Uri = format!("http://{address}").parse().expect("a host and a port are the authority of a URI");
         let channel = Endpoint::from(uri)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -37,7 +37,7 @@ impl Link {
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .connect_lazy();
-        Self { client: MetricsClient::new(channel), shard }
+        Self { client: MetricsClient::new(to_set(channel, set)), shard }
     }
 
     /// One attempt to send what was split under `membership`.

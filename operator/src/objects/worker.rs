@@ -61,6 +61,7 @@ fn pods(of: Blueprint<'_>) -> Value {
     let mut args = vec![
         "worker".to_owned(),
         format!("--config={CONFIG_PATH}/worker.toml"),
+        format!("--shard-set=$(SHARDSET_NAMESPACE)/{}", of.name()),
         format!("--listen=[::]:{OTLP_GRPC_PORT}"),
         format!("--admin=[::]:{ADMIN_PORT}"),
         format!("--data-dir={DATA_PATH}"),
@@ -71,7 +72,10 @@ fn pods(of: Blueprint<'_>) -> Value {
     }
     let container = Container {
         args,
-        env: vec![field("SHARDSET_SHARD", "metadata.labels['apps.kubernetes.io/pod-index']")],
+        env: vec![
+            field("SHARDSET_SHARD", "metadata.labels['apps.kubernetes.io/pod-index']"),
+            field("SHARDSET_NAMESPACE", "metadata.namespace"),
+        ],
         ports,
         mounts,
         volumes,

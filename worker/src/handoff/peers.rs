@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shardset_model::ShardIndex;
+use shardset_model::{SetName, ShardIndex};
+use shardset_wire::{ToSet, to_set};
 use tonic::transport::{Channel, Endpoint};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -15,8 +16,9 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 
 /// The other workers. Clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peers {
+    set: Option<SetName>,
     known: Arc<Mutex<BTreeMap<ShardIndex, Peer>>>,
 }
 
@@ -27,6 +29,11 @@ struct Peer {
 }
 
 impl Peers {
+    /// Nobody yet, of this set.
+    pub(crate) fn of(set: Option<SetName>) -> Self {
+        Self { set, known: Arc::default() }
+    }
+
     /// Learns where workers are; where one has moved its connection goes.
     pub(crate) fn know(&self, addresses: Vec<(ShardIndex, String)>) {
         let mut known = self.lock();
@@ -38,7 +45,7 @@ impl Peers {
     }
 
     /// A connection to a worker, made when it is first used; none where its address is not known, or is none.
-    pub(crate) fn channel(&self, shard: ShardIndex) -> Option<Channel> {
+    pub(crate) fn channel(&self, shard: ShardIndex) -> Option<ToSet<Channel>> {
         let mut known = self.lock();
         let peer = known.get_mut(&shard)?;
         if peer.channel.is_none() {
@@ -52,7 +59,7 @@ impl Peers {
                 .keep_alive_timeout(KEEPALIVE_TIMEOUT);
             peer.channel = Some(endpoint.connect_lazy());
         }
-        peer.channel.clone()
+        peer.channel.clone().map(|channel| to_set(channel, self.set.as_ref()))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardIndex, Peer>> {

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
+use shardset_handoff::{Message, Progress};
 use shardset_journal::storage::faulty::MemoryDisk;
-use shardset_model::{Epoch, Membership, ShardCount};
-use shardset_wire::membership;
-use tonic::Code;
+use shardset_model::{Epoch, Incarnation, Membership, SetName, ShardCount};
+use shardset_wire::{ControlClient, HandoffClient, MetricsClient, membership, to_set};
+use tonic::transport::Channel;
+use tonic::{Code, Request};
 
 use crate::cluster::owners;
 use crate::harness::{Harness, Launch, now, shard, three_shards};
@@ -73,6 +75,41 @@ async fn a_request_for_another_worker_is_sent_back_uncounted() {
         assert_eq!(answer.as_ref().err().map(|status| status.code()), expected, "to {to}: {answer:?}");
     }
     assert_eq!(worker.metric("shardset_worker_points_received_total{shard=\"0\"}"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_means_a_worker_of_another_set_is_sent_back_by_every_service() {
+    let mut launch = Launch::on(MemoryDisk::new(1)).of(0, three_shards(5));
+    launch.settings.set = Some("metrics/demo".parse().unwrap());
+    let worker = launch.run().await;
+    let address = format!("http://{}", worker.worker.address());
+    let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+    let [own, other] = ["metrics/demo", "metrics/demo-2"].map(|set| set.parse::<SetName>().unwrap());
+    let question = Message {
+        from: shard(1),
+        sender: Incarnation::new(9).unwrap(),
+        to: shard(0),
+        receiver: None,
+        membership: three_shards(5),
+        progress: Progress::Ask,
+    };
+    for (set, is_let_in) in [(Some(&other), false), (Some(&own), true), (None, false)] {
+        let mut told = Request::new(body());
+        membership::write(&three_shards(5), told.metadata_mut());
+        let answers = [
+            MetricsClient::new(to_set(channel.clone(), set)).export(told).await.map(drop),
+            ControlClient::new(to_set(channel.clone(), set)).status().await.map(drop),
+            HandoffClient::new(to_set(channel.clone(), set)).send(question.clone()).await.map(drop),
+        ];
+        for (answer, service) in answers.into_iter().zip(["metrics", "control", "handoff"]) {
+            let refused = answer.err().filter(|status| status.message().contains("the request is for"));
+            assert_eq!(refused.map(|status| status.code()), (!is_let_in).then_some(Code::Unavailable), "{service}");
+        }
+    }
+    let received = worker.metric("shardset_worker_points_received_total{shard=\"0\"}");
+    let sent_back = worker.metric("shardset_worker_requests_total{shard=\"0\",outcome=\"misaddressed\"}");
+    assert_eq!((received, sent_back), (1, 6));
     worker.stop().await;
 }
 

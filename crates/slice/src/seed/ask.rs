@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use shardset_membership::Address;
+use shardset_model::SetName;
 use shardset_process::logging::chain;
-use shardset_wire::ControlClient;
+use shardset_wire::{ControlClient, to_set};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tonic::transport::Endpoint;
@@ -28,12 +29,12 @@ pub(super) fn is_over(deadline: Instant) -> bool {
 }
 
 /// Asks these workers at once.
-pub(super) async fn each(names: &WorkerNames, shards: Range<u32>) -> Vec<(u32, Answer)> {
+pub(super) async fn each(names: &WorkerNames, set: &SetName, shards: Range<u32>) -> Vec<(u32, Answer)> {
     let mut asked = JoinSet::new();
     for shard in shards {
-        let name = names.of(shard);
+        let (name, set) = (names.of(shard), set.clone());
         asked.spawn(async move {
-            let answer = timeout(QUESTION, one(shard, &name)).await;
+            let answer = timeout(QUESTION, one(shard, &name, set)).await;
             (shard, answer.unwrap_or_else(|_| Err(format!("{name} does not answer in time"))))
         });
     }
@@ -43,11 +44,12 @@ pub(super) async fn each(names: &WorkerNames, shards: Range<u32>) -> Vec<(u32, A
     answers
 }
 
-async fn one(shard: u32, name: &Address) -> Answer {
+async fn one(shard: u32, name: &Address, set: SetName) -> Answer {
     let unreachable = |error: tonic::transport::Error| format!("{name} can not be reached: {}", chain(&error));
     let endpoint = Endpoint::from_shared(format!("http://{name}")).map_err(unreachable)?;
     let channel = endpoint.connect_timeout(CONNECT).connect().await.map_err(unreachable)?;
-    let report = ControlClient::new(channel).status().await.map_err(|status| status.message().to_owned())?;
+    let report =
+        ControlClient::new(to_set(channel, Some(&set))).status().await.map_err(|status| status.message().to_owned())?;
     if report.shard.get() == shard {
         Ok(report.membership)
     } else {

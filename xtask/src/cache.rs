@@ -30,6 +30,12 @@ impl Cache {
         Ok(Self { root, clone: clone.to_owned() })
     }
 
+    /// A cache in this folder, for this clone.
+    #[cfg(test)]
+    pub(crate) fn at(root: PathBuf, clone: PathBuf) -> Self {
+        Self { root, clone }
+    }
+
     /// A path in the clone.
     pub(crate) fn in_clone(&self, path: &str) -> PathBuf {
         self.clone.join(path)

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use crate::cache::Cache;
 use crate::report::{self, Report};
 use crate::suite::{EVERYTHING, FEATURES, cargo};
-use crate::{image, tools};
+use crate::{image, previous, tools};
 
 /// What the images are called in pods; e2e/suite says the same.
 const SHARDSET: &str = "shardset.invalid/shardset:dev";
@@ -50,6 +50,7 @@ pub(crate) enum Run<'a> {
 struct Parts {
     images: Vec<PathBuf>,
     helm: PathBuf,
+    previous: PathBuf,
     _folder: tempfile::TempDir,
 }
 
@@ -93,7 +94,9 @@ fn parts(cache: &Cache, report: &mut Report, run: Run<'_>) -> anyhow::Result<Opt
         image::of_binary(&image::built(profile)?, SHARDSET, &images[0])?;
         image::of_program(&prometheus.join("prometheus"), PROMETHEUS, &images[1])
     });
-    Ok(made.map(|()| Parts { images: images.to_vec(), helm: helm.join("helm"), _folder: folder }))
+    let previous = report.prepare("charts of before", || previous::charts(cache, &folder.path().join("charts")));
+    let (Some(()), Some(previous)) = (made, previous) else { return Ok(None) };
+    Ok(Some(Parts { images: images.to_vec(), helm: helm.join("helm"), previous, _folder: folder }))
 }
 
 /// `before`, and then what is run, which `before` runs.
@@ -107,6 +110,7 @@ fn command(cache: &Cache, parts: &Parts, run: Run<'_>, files: &[&str], mut befor
         Run::Measure => drop(before.arg(image::built("debug")?.with_file_name("shardset-measure"))),
     }
     before.env("SHARDSET_E2E_HELM", &parts.helm).env("SHARDSET_SUITE_CHARTS", cache.in_clone("charts"));
+    before.env("SHARDSET_SUITE_CHARTS_BEFORE", &parts.previous);
     // The chain of an error says what happened; a backtrace of the runtime buries it.
     before.env("RUST_LIB_BACKTRACE", "0");
     Ok(before)

@@ -10,6 +10,7 @@ mod cluster;
 mod e2e;
 mod fuzz;
 mod image;
+mod previous;
 mod report;
 mod suite;
 mod tally;

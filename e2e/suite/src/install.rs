@@ -1,5 +1,6 @@
 //! The operator, installed once for all tests of a process, from what users get.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,6 +16,14 @@ use tokio::sync::OnceCell;
 pub const NAMESPACE: &str = "shardset-system";
 /// Its Deployment.
 pub const OPERATOR: &str = "shardset-operator";
+
+/// The resource's definition.
+pub const RESOURCE: &str = "metricsshardsets.shardset.dev";
+
+/// The image under test.
+const IMAGE_VALUES: [&str; 3] = ["image.registry=shardset.invalid", "image.tag=dev", "image.pullPolicy=IfNotPresent"];
+/// As the READMEs of the charts say of what `kubectl apply` has brought.
+const TAKE_OVER: [&str; 2] = ["--take-ownership", "--force-conflicts"];
 
 const READY: Duration = Duration::from_secs(60);
 
@@ -48,16 +57,76 @@ pub async fn bare_client() -> anyhow::Result<Client> {
 /// As a user does: a namespace that enforces the restricted profile, the resource, and the operator with the role that it has.
 async fn install(client: Client) -> anyhow::Result<()> {
     apply_namespace()?;
-    release("shardset-crds", &[])?;
+    upgrade_resource()?;
     upgrade(&[])?;
-    kubectl(&["wait", "--for=condition=established", "crd/metricsshardsets.shardset.dev", "--timeout=20s"])?;
-    let deployments: Api<Deployment> = Api::namespaced(client, NAMESPACE);
+    is_ready(&client).await
+}
+
+/// Brings the operator by Helm, whatever was there: what somebody else has brought is Helm's then.
+///
+/// # Errors
+///
+/// Helm's, or it does not get ready.
+pub async fn bring_back(client: &Client) -> anyhow::Result<()> {
+    apply_namespace()?;
+    release(&today()?, "shardset-crds", &TAKE_OVER)?;
+    release(&today()?, "shardset", &[&["--set", &IMAGE_VALUES.join(",")], &TAKE_OVER[..]].concat())?;
+    is_ready(client).await
+}
+
+/// Takes both releases away. The resource stays where it is, and so do sets.
+///
+/// # Errors
+///
+/// Helm's, or operators do not end.
+pub async fn uninstall(client: &Client) -> anyhow::Result<()> {
+    for name in ["shardset", "shardset-crds"] {
+        helm(&["uninstall", "--namespace", NAMESPACE, name])?;
+    }
+    is_gone(client).await
+}
+
+/// Waits until both operators are ready, and of the template that is there now.
+///
+/// # Errors
+///
+/// How they stand when time is up.
+pub async fn is_ready(client: &Client) -> anyhow::Result<()> {
+    kubectl(&["wait", "--for=condition=established", &format!("crd/{RESOURCE}"), "--timeout=20s"])?;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
     wait::until("the operator is ready", READY, async || {
-        let status = deployments.get(OPERATOR).await?.status.context("no status")?;
-        ensure!(status.ready_replicas.unwrap_or(0) == 2, "{status:?}");
+        let deployment = deployments.get(OPERATOR).await?;
+        let status = deployment.status.context("no status")?;
+        let counts = [status.replicas, status.updated_replicas, status.ready_replicas];
+        let is_seen = status.observed_generation == deployment.metadata.generation;
+        ensure!(is_seen && counts.iter().all(|count| *count == Some(2)), "{status:?}");
         Ok(())
     })
     .await
+}
+
+/// Waits until no operator is there.
+///
+/// # Errors
+///
+/// Which are when time is up.
+pub async fn is_gone(client: &Client) -> anyhow::Result<()> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    wait::until("no operator is there", READY, async || {
+        let pods = pods.list(&ListParams::default()).await?;
+        ensure!(pods.items.is_empty(), "{:?}", pods.iter().map(ResourceExt::name_any).collect::<Vec<_>>());
+        Ok(())
+    })
+    .await
+}
+
+/// Installs the resource, or upgrades it.
+///
+/// # Errors
+///
+/// Helm's.
+pub fn upgrade_resource() -> anyhow::Result<()> {
+    release(&today()?, "shardset-crds", &[])
 }
 
 /// Installs the operator with these values, or upgrades it to them.
@@ -66,12 +135,32 @@ async fn install(client: Client) -> anyhow::Result<()> {
 ///
 /// Helm's.
 pub fn upgrade(values: &[&str]) -> anyhow::Result<()> {
-    let image = ["image.registry=shardset.invalid", "image.tag=dev", "image.pullPolicy=IfNotPresent"];
-    release("shardset", &["--set", &[&image[..], values].concat().join(",")])
+    release(&today()?, "shardset", &["--set", &[&IMAGE_VALUES[..], values].concat().join(",")])
 }
 
-fn release(name: &str, more: &[&str]) -> anyhow::Result<()> {
-    let chart = tool("SHARDSET_SUITE_CHARTS")?.join(name).to_string_lossy().into_owned();
+/// Installs the resource and the operator by the charts that users upgrade from, with the image under test.
+///
+/// # Errors
+///
+/// Helm's.
+pub fn install_previous() -> anyhow::Result<()> {
+    apply_namespace()?;
+    let charts = tool("SHARDSET_SUITE_CHARTS_BEFORE")?;
+    release(&charts, "shardset-crds", &[])?;
+    release(&charts, "shardset", &["--set", &IMAGE_VALUES.join(",")])
+}
+
+/// The folder of the charts under test.
+///
+/// # Errors
+///
+/// Nobody says where it is.
+pub fn today() -> anyhow::Result<PathBuf> {
+    tool("SHARDSET_SUITE_CHARTS")
+}
+
+fn release(charts: &Path, name: &str, more: &[&str]) -> anyhow::Result<()> {
+    let chart = charts.join(name).to_string_lossy().into_owned();
     helm(&[&["upgrade", "--install", "--namespace", NAMESPACE, name, &chart], more].concat()).map(drop)
 }
 

@@ -7,9 +7,11 @@
 pub mod install;
 pub mod load;
 pub mod node;
+pub mod operator;
 pub mod prometheus;
 pub mod set;
 pub mod space;
+pub mod watch;
 
 /// The image under test, as the cluster knows it.
 pub const IMAGE: &str = "shardset.invalid/shardset:dev";

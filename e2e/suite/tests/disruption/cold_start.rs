@@ -4,10 +4,10 @@ use std::fs;
 
 use anyhow::{Context, ensure};
 use kube::ResourceExt;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use shardset_suite::load::under_load;
-use shardset_suite::node::{kill_in_pod, pod_folder, signal};
+use shardset_suite::node::{pod_folder, process_of, signal};
 use shardset_suite::space::{Space, within};
 
 use super::{ALONE, lasting};
@@ -31,7 +31,8 @@ impl Pod {
     fn begins_with_nothing(&self) -> anyhow::Result<()> {
         let kept = pod_folder(&self.uid)?.join("volumes/kubernetes.io~empty-dir/membership/membership.json");
         fs::remove_file(&kept).with_context(|| format!("{} is not there", kept.display()))?;
-        kill_in_pod(&self.uid, "shardset", Signal::KILL)
+        kill_process(process_of(&self.uid)?, Signal::KILL)?;
+        Ok(())
     }
 
     /// What it answers, without the API server.

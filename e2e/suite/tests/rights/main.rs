@@ -10,8 +10,8 @@ use anyhow::{Context, ensure};
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
 use serde_json::Value;
-use shardset_e2e::tool;
 use shardset_suite::install::{NAMESPACE, OPERATOR, bare_client};
+use shardset_suite::node::folder;
 
 /// What the operator never asks for and must have: `get` to be allowed to grant it to gateways, and the right to be an owner whose
 /// objects keep it from going, which is looked at when it applies them, in clusters that care.
@@ -37,8 +37,7 @@ async fn the_operator_has_the_rights_that_it_uses_and_no_others() -> anyhow::Res
     let granted: BTreeSet<String> = rules.iter().flat_map(rights).collect();
     let created = APPLIED.map(|kind| format!("create {kind}"));
     let mut used: BTreeSet<String> = HELD.map(str::to_owned).into_iter().chain(created).collect();
-    let log = tool("SHARDSET_CLUSTER_DIR").context("the cluster was not made by `cargo xtask e2e --cluster local`")?;
-    for line in fs::read_to_string(log.join("audit.log"))?.lines() {
+    for line in fs::read_to_string(folder()?.join("audit.log"))?.lines() {
         let request: Value = serde_json::from_str(line)?;
         let is_operator = request["user"]["username"] == format!("system:serviceaccount:{NAMESPACE}:{OPERATOR}");
         // The lease is in a role of its own, and what is no resource is everybody's.

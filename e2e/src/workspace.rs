@@ -136,7 +136,7 @@ async fn write(State(server): State<Server>, headers: HeaderMap, body: Bytes) ->
     }
 }
 
-/// Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+/// Signature Version 4: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 fn check(headers: &HeaderMap, body: &[u8], newest: u64) -> anyhow::Result<()> {
     let header = |name: &str| -> anyhow::Result<&str> {
         let value = headers.get(name).with_context(|| format!("{name} is missing"))?;

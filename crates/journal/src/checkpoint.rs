@@ -2,16 +2,15 @@
 //!
 //! A checkpoint begins with a segment of its own. The caller then commits its state in pieces, whenever it likes, mixed with
 //! the changes it makes meanwhile; the end is a frame that says so. When that is durable, the manifest names the
-//! checkpoint's segment as the first of the log, and the files of what is older are written over or removed. Nothing stops,
-//! nothing is written twice, and a replay reads one log in one order: state and changes can not come apart.
+//! checkpoint's segment as the first of the log, and what is older is removed. Nothing stops, nothing is written twice,
+//! and a replay reads one log in one order: state and changes can not come apart.
 //!
 //! A checkpoint whose end never came is nothing special: its frames are frames of the log.
 //!
 //! Bounded disk: let a checkpoint take C bytes and the changes that are committed while it is written W. If the caller begins
 //! the next one when T bytes came after the last, the log is longest just before that one ends: C + W + T + C + W. With
 //! T = 192 MiB, a log of 1 M streams of 850 bytes under 16 MB/s of changes, whose checkpoint is written within 30 s, stays below
-//! 2 * 850 MB + 2 * 480 MB + 200 MB. Right after a checkpoint it is C + W; files for as much as it
-//! will grow by, T + C + W, are kept, and for two segments more, because not every segment is full.
+//! 2 * 850 MB + 2 * 480 MB + 200 MB. Right after a checkpoint it is C + W.
 
 use crate::error::CommitError;
 use crate::format::{Kind, Manifest};
@@ -36,7 +35,7 @@ impl<S: Storage> Journal<S> {
         Ok(())
     }
 
-    /// Ends the checkpoint: the log begins with it from now on, and what is older is no part of it any more.
+    /// Ends the checkpoint: the log begins with it from now on, and what is older is removed.
     ///
     /// # Errors
     ///
@@ -51,8 +50,8 @@ impl<S: Storage> Journal<S> {
         self.checkpoint = None;
         let begin = self.chain.partition_point(|link| link.number < first);
         let older: Vec<u64> = self.chain.drain(..begin).map(|link| link.number).collect();
+        older.into_iter().for_each(|number| self.discard(number));
         self.checkpoint_bytes = self.live_bytes();
-        older.into_iter().for_each(|number| self.retire(number));
         Ok(())
     }
 
@@ -78,12 +77,7 @@ impl<S: Storage> Journal<S> {
 
     /// Whether it is time to begin a checkpoint.
     pub fn is_checkpoint_due(&self) -> bool {
-        self.bytes_since_checkpoint() >= self.due_bytes()
-    }
-
-    /// What may come after the last checkpoint until the next one is due.
-    pub(crate) fn due_bytes(&self) -> u64 {
         let Settings { log_bytes_min, log_bytes_max, .. } = self.settings;
-        self.checkpoint_bytes.min(log_bytes_max).max(log_bytes_min)
+        self.bytes_since_checkpoint() >= self.checkpoint_bytes.min(log_bytes_max).max(log_bytes_min)
     }
 }

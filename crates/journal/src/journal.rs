@@ -46,10 +46,8 @@ pub struct Journal<S: Storage> {
     unsynced_since: Option<Duration>,
     /// The number of the next segment. None is used twice.
     next: u64,
-    /// Segments that are no part of the log, and are to be given up once the manifest is sure.
+    /// Segments that are no part of the log and are to be removed.
     strays: Vec<u64>,
-    /// Segments that no manifest names, whose files are to be written over.
-    spares: Vec<u64>,
     _lock: Arc<S::Lock>,
 }
 
@@ -79,7 +77,6 @@ impl<S: Storage> Journal<S> {
             unsynced,
             next: newest + 1,
             strays: opening.strays,
-            spares: Vec::new(),
             _lock: opening.lock,
         }
     }
@@ -158,8 +155,8 @@ impl<S: Storage> Journal<S> {
 
     /// What was written, and what is kept.
     pub fn statistics(&self) -> Statistics {
-        let (segments, spare_segments) = (self.chain.len() as u64, self.spares.len() as u64);
-        Statistics { segments, spare_segments, disk_bytes: self.live_bytes(), ..self.statistics }
+        let (segments, disk_bytes) = (self.chain.len() as u64, self.live_bytes());
+        Statistics { segments, disk_bytes, ..self.statistics }
     }
 
     pub(crate) const fn unsynced_bytes(&self) -> u64 {
@@ -210,12 +207,10 @@ impl<S: Storage> Journal<S> {
         self.current = None;
         let number = self.next;
         self.next += 1;
-        let spare = self.spares.pop();
-        let (segment, manifest) = match self.prepare_segment(number, spare, content) {
+        let (segment, manifest) = match self.prepare_segment(number, content) {
             Ok(prepared) => prepared,
             Err(error) => {
-                // A spare may still have its former name. One that failed is not tried again.
-                [number].into_iter().chain(spare).for_each(|number| self.discard(number));
+                self.discard(number);
                 return Err(error);
             }
         };
@@ -235,12 +230,11 @@ impl<S: Storage> Journal<S> {
     fn prepare_segment(
         &self,
         number: u64,
-        spare: Option<u64>,
         content: Option<Content<'_>>,
     ) -> Result<(Segment<S::File>, Manifest), FileError> {
         let previous = self.chain.last().copied().unwrap_or_default();
         let owner = self.manifest.owner;
-        let segment = Segment::create(&self.storage, owner, number, spare, previous, &self.unsynced, content)?;
+        let segment = Segment::create(&self.storage, owner, number, previous, &self.unsynced, content)?;
         let first = if self.chain.is_empty() { number } else { self.manifest.first };
         let manifest = Manifest { first, last: number, ..self.manifest };
         manifest::prepare(&self.storage, &manifest)?;
@@ -258,30 +252,15 @@ impl<S: Storage> Journal<S> {
         self.unsynced_since = None;
     }
 
-    /// Gives up what is no part of the log. To be called where the manifest is sure.
+    /// Removes what is no part of the log. To be called where the manifest is sure.
     pub(crate) fn sweep(&mut self) {
         for number in std::mem::take(&mut self.strays) {
-            self.retire(number);
-        }
-    }
-
-    /// Gives up a segment that no manifest names: its file is kept to be written over, if the log will need it before the next
-    /// checkpoint has ended.
-    pub(crate) fn retire(&mut self, number: u64) {
-        if (self.spares.len() as u64) < self.spares_wanted() {
-            self.spares.push(number);
-        } else {
             self.discard(number);
         }
     }
 
-    /// Until a checkpoint has ended, the log grows by what makes it due, and by as much as it is now. Not every segment is full.
-    fn spares_wanted(&self) -> u64 {
-        (self.due_bytes() + self.live_bytes()) / self.settings.segment_bytes + 2
-    }
-
     /// Removes a segment that no manifest names; later where it can not be removed now.
-    fn discard(&mut self, number: u64) {
+    pub(crate) fn discard(&mut self, number: u64) {
         let removed = self.storage.remove(&name::segment(number));
         if removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound) {
             self.strays.push(number);

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `lock` | locked while a worker runs |
 //! | `manifest`, `manifest.tmp` | which segments are the log, and its next version while it is written |
-//! | `segment-<16 hex digits>.log` | a piece of the log, or one of former times whose file is written over next |
+//! | `segment-<16 hex digits>.log` | a piece of the log |
 //! | `cold-<8 hex digits>.log` | a piece of the cold store |
 //!
 //! Anything else is left alone.

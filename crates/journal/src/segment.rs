@@ -3,12 +3,6 @@
 //! It only knows how to go on. After a failed write or sync it must be dropped: the system may have thrown away what it could
 //! not write and call the next sync a success (the "fsyncgate" of 2018), so what came after its last good sync is never
 //! trusted again. Its successor's header says where it ends.
-//!
-//! A segment lies in a file of its own, or in one that a checkpoint has made superfluous and that is written over. A sync of
-//! the first must also make durable, by the file system's own log, which blocks the file has got; a removal gives them back.
-//! At 40 MB/s that is most of what the file system has to do, and what commits were seen to wait for (docs/benchmarks.md). In a
-//! file that is written over there is only the bytes to sync. What it still holds of its former segment is no frame of this
-//! one, as checksums have the segment's number in their seed ([`Segment::create`] says why that suffices).
 
 use crate::error::FileError;
 use crate::format::{FRAME_HEAD_BYTES, Head, Kind, Owner, SEGMENT_HEADER_BYTES, Seed, SegmentHeader, frame};
@@ -37,17 +31,11 @@ pub(crate) struct Segment<F> {
 
 impl<F: Send> Segment<F> {
     /// Makes the segment `number` that goes on where `previous` ends: first the frames `again`, which are not durable
-    /// there, then `content`. All of it is durable, but it is no part of the log before the manifest says so. It takes the
-    /// file of the segment `spare`, if there is one.
-    ///
-    /// The name is durable before the first byte is written. So bytes of a segment lie only in a file that is called by its
-    /// number or by that of one which took it over later, and a number above those of all files has never been used: what is
-    /// left in a spare is of another number than what is written into it, also where the power goes meanwhile.
+    /// there, then `content`. All of it is durable, but it is no part of the log before the manifest says so.
     pub(crate) fn create<S: Storage<File = F>>(
         storage: &S,
         owner: Owner,
         number: u64,
-        spare: Option<u64>,
         previous: Link,
         again: &[u8],
         content: Option<Content<'_>>,
@@ -65,11 +53,10 @@ impl<F: Send> Segment<F> {
 
         let name = name::segment(number);
         let failed = |what| FileError::at(storage, what, &name);
-        let file = spare.map_or_else(|| storage.create(&name), |spare| storage.reuse(&name::segment(spare), &name));
-        let mut file = file.map_err(failed("create"))?;
-        storage.sync_directory().map_err(failed("sync the directory of"))?;
+        let mut file = storage.create(&name).map_err(failed("create"))?;
         storage.append(&mut file, &bytes, &[]).map_err(failed("write"))?;
         storage.sync_data(&file).map_err(failed("sync"))?;
+        storage.sync_directory().map_err(failed("sync the directory of"))?;
         Ok(Self { file, number, seed, length, synced: length })
     }
 

@@ -11,8 +11,6 @@ pub struct Statistics {
     pub syncs: u64,
     /// Segments of the log.
     pub segments: u64,
-    /// Files of former segments that wait to be written over.
-    pub spare_segments: u64,
-    /// Bytes of the log, without the spare files.
+    /// Bytes of the log.
     pub disk_bytes: u64,
 }

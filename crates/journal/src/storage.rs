@@ -4,9 +4,8 @@
 //! crashes can be tested only on a disk that loses, tears and refuses at will ([`faulty::MemoryDisk`]), and the cluster's
 //! simulator needs such a disk too. [`Disk`] is the real one.
 //!
-//! Files are only ever written front to back, by the one who created them or took them over under another name
-//! ([`Storage::reuse`]); nothing with a name is cut off. Nothing is durable before it is synced: bytes and length of a file by
-//! `sync_data`, names by `sync_directory`.
+//! Files are only ever appended to by the one who created them, so there is no seeking, no overwriting, and no truncation
+//! of what has a name. Nothing is durable before it is synced: bytes and length of a file by `sync_data`, names by `sync_directory`.
 
 pub mod faulty;
 
@@ -37,15 +36,10 @@ pub trait Storage: Clone + Send {
     /// Makes an empty file to append to, in place of one with this name.
     fn create(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Gives a file another name, which no file has, to write over what it holds. Its length stays, and so does what is not
-    /// written over; up to the end of the block that is written last, zeros may take its place.
-    fn reuse(&self, from: &str, to: &str) -> io::Result<Self::File>;
-
     /// Opens a file to read from.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Writes `head`, then each of `parts`, behind what was written since the file was created or reused. After an error, any
-    /// part of it may have been written.
+    /// Appends `head`, then each of `parts`. After an error, any part of it may have been written.
     fn append(&self, file: &mut Self::File, head: &[u8], parts: &[&[u8]]) -> io::Result<()>;
 
     /// Reads some bytes at `offset`: at least one, except at the end of the file.
@@ -54,8 +48,8 @@ pub trait Storage: Clone + Send {
     /// The length of a file, in bytes.
     fn size(&self, file: &Self::File) -> io::Result<u64>;
 
-    /// Makes the bytes and the length of a file durable. After an error, what was written since the last success may be lost
-    /// for good (what lay there before is found in its place), even where a later sync succeeds.
+    /// Makes the bytes and the length of a file durable. After an error, what was appended since the last success may be lost
+    /// for good, even where a later sync succeeds.
     fn sync_data(&self, file: &Self::File) -> io::Result<()>;
 
     /// Gives a file another name, in place of the file that had it.

@@ -112,7 +112,7 @@ pub(crate) fn not_exported(
 ) -> Option<String> {
     for stream in scene.catalog.numbers() {
         let counted = workers[owner_of(stream, published, scene)].held(stream, scene).ok()?.counted;
-        if counted.is_some() && backend.last(stream) != counted {
+        if counted.is_some() && backend.last(stream) != counted && !backend.hides(stream, counted) {
             return Some(format!("s{stream} is {counted:?} and was told as {:?}", backend.last(stream)));
         }
     }

@@ -20,7 +20,6 @@ pub(super) struct Families {
     unwritable: Family<Shard, Gauge>,
     checkpoints: Family<Shard, Counter>,
     disk: Family<Shard, Gauge>,
-    spares: Family<Shard, Gauge>,
 }
 
 /// The metrics of one shard's journal.
@@ -32,7 +31,6 @@ pub(crate) struct JournalMetrics {
     unwritable: Gauge,
     pub(crate) checkpoints: Counter,
     disk: Gauge,
-    spares: Gauge,
 }
 
 impl Default for Families {
@@ -45,7 +43,6 @@ impl Default for Families {
             unwritable: Family::default(),
             checkpoints: Family::default(),
             disk: Family::default(),
-            spares: Family::default(),
         }
     }
 }
@@ -60,8 +57,6 @@ impl Families {
         registry.register(name("unwritable"), unwritable, self.unwritable.clone());
         registry.register(name("checkpoints"), "Checkpoints written", self.checkpoints.clone());
         registry.register(name("disk_bytes"), "Bytes of the log on the disk", self.disk.clone());
-        let spares = "Files of former segments, up to 64 MiB each, that wait to be written over";
-        registry.register(name("spare_files"), spares, self.spares.clone());
     }
 
     pub(super) fn of(&self, label: &Shard) -> JournalMetrics {
@@ -72,7 +67,6 @@ impl Families {
             unwritable: self.unwritable.get_or_create_owned(label),
             checkpoints: self.checkpoints.get_or_create_owned(label),
             disk: self.disk.get_or_create_owned(label),
-            spares: self.spares.get_or_create_owned(label),
         }
     }
 }
@@ -97,9 +91,8 @@ impl JournalMetrics {
         self.unwritable.set(0);
     }
 
-    /// How long the log is, and what is kept for it.
+    /// How long the log is.
     pub(crate) fn show(&self, statistics: Statistics) {
         self.disk.set(i64::try_from(statistics.disk_bytes).unwrap_or(i64::MAX));
-        self.spares.set(i64::try_from(statistics.spare_segments).unwrap_or(i64::MAX));
     }
 }

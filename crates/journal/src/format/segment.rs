@@ -9,8 +9,7 @@
 //! | 56 | 8 | how many bytes of this segment were durable before the manifest named it |
 //! | 64 | 8 | checksum of the 64 bytes before |
 //!
-//! Frames follow, one after another. What lies behind the last good one, in the last segment of the log, is a torn write, zeros, or what
-//! the file held when it was another segment's. Numbers have gaps where a segment could not be begun.
+//! Frames follow, one after another. Numbers have gaps where a segment could not be begun.
 
 use super::{Invalid, Owner, Put, Seed, u64_at};
 

@@ -4,16 +4,12 @@
 //! without being copied together. Files grow as they are written. Allocating them beforehand was measured and is not
 //! worth its second system call and its code: a sync after an append of 64 KiB took as long either way.
 //!
-//! A file that is written over has all its blocks already, so that a sync is the bytes and nothing of the file system's own. What
-//! is written to it ends with zeros up to the end of a block: the system would have to read a block that it does not hold in
-//! memory before it could write a part of it.
-//!
 //! A file that is removed loses its name at once. Its blocks are given back bit by bit on a thread of its own ([`Release`]):
 //! an ordinary removal frees a segment of 64 MiB in 15 ms or more, and those of a whole log, at the end of each checkpoint, kept
 //! requests waiting for 300 ms and more.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, IoSlice, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,21 +22,9 @@ use super::release::Release;
 /// How many slices one system call is given. More parts take more calls.
 const SLICES: usize = 16;
 
-/// The unit in which the system holds files in memory; that of the file system is the same or divides it.
-const BLOCK_BYTES: usize = 4096;
-static ZEROS: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
-
 /// A directory of the file system.
 #[derive(Clone, Debug)]
 pub struct Disk(Arc<Directory>);
-
-/// An open file.
-#[derive(Debug)]
-pub struct DiskFile {
-    file: File,
-    /// Where the next append goes, for a file that is written over.
-    over: Option<u64>,
-}
 
 #[derive(Debug)]
 struct Directory {
@@ -69,21 +53,8 @@ impl Disk {
     }
 }
 
-impl DiskFile {
-    const fn plain(file: File) -> Self {
-        Self { file, over: None }
-    }
-
-    /// Zeros from the end of an append of so many bytes to the end of its last block.
-    fn filling(&self, length: usize) -> &'static [u8] {
-        let Some(over) = self.over else { return &[] };
-        let used = (over as usize + length) % BLOCK_BYTES;
-        if used == 0 { &[] } else { &ZEROS[used..] }
-    }
-}
-
 impl Storage for Disk {
-    type File = DiskFile;
+    type File = File;
     type Lock = File;
 
     fn path(&self, name: &str) -> PathBuf {
@@ -107,52 +78,42 @@ impl Storage for Disk {
         Ok(names)
     }
 
-    fn create(&self, name: &str) -> io::Result<DiskFile> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).open(self.path(name)).map(DiskFile::plain)
+    fn create(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.path(name))
     }
 
-    fn reuse(&self, from: &str, to: &str) -> io::Result<DiskFile> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path(from))?;
-        fs::rename(self.path(from), self.path(to))?;
-        Ok(DiskFile { file, over: Some(0) })
+    fn open(&self, name: &str) -> io::Result<File> {
+        File::open(self.path(name))
     }
 
-    fn open(&self, name: &str) -> io::Result<DiskFile> {
-        File::open(self.path(name)).map(DiskFile::plain)
-    }
-
-    fn append(&self, file: &mut DiskFile, head: &[u8], parts: &[&[u8]]) -> io::Result<()> {
-        let length = head.len() + parts.iter().map(|part| part.len()).sum::<usize>();
-        let filling = file.filling(length);
-        let all: Vec<&[u8]> = [head].into_iter().chain(parts.iter().copied()).chain([filling]).collect();
-        for chunk in all.chunks(SLICES) {
-            let mut slices = [IoSlice::new(&[]); SLICES];
+    fn append(&self, file: &mut File, head: &[u8], parts: &[&[u8]]) -> io::Result<()> {
+        let (first, rest) = parts.split_at(parts.len().min(SLICES - 1));
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        slices[0] = IoSlice::new(head);
+        fill(&mut slices[1..], first);
+        write_all(file, &mut slices[..=first.len()])?;
+        for chunk in rest.chunks(SLICES) {
             fill(&mut slices, chunk);
-            write_all(&mut file.file, &mut slices[..chunk.len()])?;
-        }
-        if let Some(over) = &mut file.over {
-            *over += length as u64;
-            file.file.seek(SeekFrom::Start(*over))?;
+            write_all(file, &mut slices[..chunk.len()])?;
         }
         Ok(())
     }
 
-    fn read_at(&self, file: &DiskFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read_at(&self, file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match file.file.read_at(buffer, offset) {
+            match file.read_at(buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
             }
         }
     }
 
-    fn size(&self, file: &DiskFile) -> io::Result<u64> {
-        Ok(file.file.metadata()?.len())
+    fn size(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
     }
 
-    fn sync_data(&self, file: &DiskFile) -> io::Result<()> {
-        file.file.sync_data()
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -232,30 +193,6 @@ mod tests {
         let mut read = vec![0; expected.len() + 10];
         let length = super::super::read_fully(&disk, &file, 0, &mut read).unwrap();
         assert_eq!(&read[..length], expected.as_bytes());
-    }
-
-    #[test]
-    fn a_file_that_is_written_over_keeps_what_is_behind_the_last_block() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path()).unwrap();
-        let mut file = disk.create("old").unwrap();
-        disk.append(&mut file, &[1; 3 * BLOCK_BYTES], &[]).unwrap();
-        let mut file = disk.reuse("old", "new").unwrap();
-        let parts: Vec<&[u8]> = vec![&[2; 50]; 100];
-        let after = [(&[2; 7][..], &parts[..]), (&[3; 3], &[]), (&[], &[])].map(|(head, parts)| {
-            disk.append(&mut file, head, parts).unwrap();
-            fs::read(dir.path().join("new")).unwrap()
-        });
-        let expected = |twos: usize, threes: usize, to: usize, ones: usize| {
-            [vec![2; twos], vec![3; threes], vec![0; to - twos - threes], vec![1; ones]].concat()
-        };
-        assert_eq!(after[0], expected(5007, 0, 2 * BLOCK_BYTES, BLOCK_BYTES));
-        assert_eq!(after[1], expected(5007, 3, 2 * BLOCK_BYTES, BLOCK_BYTES));
-        assert_eq!(after[2], after[1]);
-        disk.append(&mut file, &[4; 2 * BLOCK_BYTES], &[]).unwrap();
-        let grown = fs::read(dir.path().join("new")).unwrap();
-        assert_eq!((grown.len(), grown[5009], grown[5010]), (4 * BLOCK_BYTES, 3, 4));
-        assert_eq!(disk.list().unwrap(), ["new"]);
     }
 
     #[test]

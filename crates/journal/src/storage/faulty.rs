@@ -2,9 +2,8 @@
 //!
 //! What a real disk promises is little, and this one keeps no more than that:
 //!
-//! - Bytes that were not synced are kept, lost (they read as zeros or as whatever lay there, which in a file that is written over
-//!   is what was synced before) or torn when the power goes, each sector of 512 bytes for itself, so that later ones may survive
-//!   earlier ones; the length may be any in between.
+//! - Bytes that were not synced are kept, lost (they read as zeros or as whatever lay there) or torn when the power goes, each
+//!   sector of 512 bytes for itself, so that later ones may survive earlier ones; the length may be any in between.
 //! - Names that were not synced are each kept or lost.
 //! - A failed write has written some of it. After a failed sync the system holds the bytes for written: they can be read, a
 //!   later sync succeeds, and some of them are gone when the power goes.
@@ -57,8 +56,6 @@ pub struct MemoryDisk(Arc<Mutex<State>>);
 pub struct MemoryFile {
     inode: u64,
     life: u64,
-    /// Where the next write goes.
-    at: usize,
 }
 
 /// The lock of a [`MemoryDisk`].
@@ -313,33 +310,19 @@ impl Storage for MemoryDisk {
         let mut state = self.state();
         let inode =
             state.write(|contents| contents.create(name), |contents| contents.maybe(|c| drop(c.create(name))))?;
-        Ok(MemoryFile { inode, life: state.life, at: 0 })
-    }
-
-    fn reuse(&self, from: &str, to: &str) -> io::Result<MemoryFile> {
-        let mut state = self.state();
-        state.write(|contents| contents.rename(from, to), |contents| contents.maybe(|c| drop(c.rename(from, to))))?;
-        let inode = state.contents.inode(to)?;
-        Ok(MemoryFile { inode, life: state.life, at: 0 })
+        Ok(MemoryFile { inode, life: state.life })
     }
 
     fn open(&self, name: &str) -> io::Result<MemoryFile> {
         let mut state = self.state();
         let inode = state.look(|contents| contents.inode(name))?;
-        Ok(MemoryFile { inode, life: state.life, at: 0 })
+        Ok(MemoryFile { inode, life: state.life })
     }
 
     fn append(&self, file: &mut MemoryFile, head: &[u8], parts: &[&[u8]]) -> io::Result<()> {
         let mut state = self.state();
-        let (inode, at) = (file.inode(&state)?, file.at);
-        file.at = state.write(
-            |contents| {
-                let (end, outcome) = contents.write(inode, at, head, parts);
-                outcome.map(|()| end)
-            },
-            |contents| contents.write_some(inode, at, head, parts),
-        )?;
-        Ok(())
+        let inode = file.inode(&state)?;
+        state.write(|contents| contents.append(inode, head, parts), |contents| contents.append_some(inode, head, parts))
     }
 
     fn read_at(&self, file: &MemoryFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

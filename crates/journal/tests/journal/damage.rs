@@ -64,32 +64,6 @@ fn a_file_of_the_log_that_is_cut_off_anywhere_is_not_replayed() {
 }
 
 #[test]
-fn what_a_file_held_before_it_was_written_over_is_no_part_of_the_log() {
-    let mut world = World::new(3, Durability::Fsync);
-    world.run(&[Step::Commit(600), Step::Begin, Step::Commit(100), Step::End, Step::Begin]).unwrap();
-    world.run(&[Step::Commit(80), Step::Close]).unwrap();
-    let (disk, settings) = (world.disk.fork(), world.settings);
-    let good = read(&disk, settings).unwrap();
-    let (name, length) = disk.files().pop().unwrap();
-    let end = 72 + 32 + 89 + 32;
-    assert!(length > end + 400, "{length}");
-    let is_damaged = |offset: u64| {
-        let flipped = disk.fork();
-        assert!(flipped.flip(&name, offset, 5));
-        let found = read(&flipped, settings);
-        assert!(matches!(found, Err(OpenError::Damaged(_))) || found.as_ref().unwrap() == &good, "{offset}: {found:?}");
-        found.is_err()
-    };
-    // The last 32 bytes of this one are the empty frame of a clean stop.
-    assert!((0..end - 32).all(is_damaged) && !(end - 32..length).any(is_damaged));
-    for cut in end..length {
-        let shorter = disk.fork();
-        shorter.truncate(&name, cut);
-        assert_eq!(read(&shorter, settings).unwrap(), good, "{cut}");
-    }
-}
-
-#[test]
 fn a_torn_tail_ends_the_log_whatever_is_in_it() {
     let mut world = World::new(4, Durability::Fsync);
     world.run(&[Step::Commit(30), Step::Commit(40)]).unwrap();

@@ -27,13 +27,13 @@ pub(super) struct Contents {
 
 #[derive(Clone, Default, Debug)]
 struct Inode {
-    /// What a process reads.
     bytes: Vec<u8>,
-    /// What is on the disk. After a failed sync it differs from `bytes` in more than what is `dirty`: that is not written any
-    /// more, though the system thinks that it was.
-    disk: Vec<u8>,
-    /// What is to be written.
-    dirty: Vec<Range<usize>>,
+    /// How long the file is on the disk.
+    synced: usize,
+    /// What the system holds for written: up to here after a failed sync.
+    clean: usize,
+    /// What will never be written, though the system thinks that it was.
+    doomed: Vec<Range<usize>>,
 }
 
 impl Contents {
@@ -94,49 +94,49 @@ impl Contents {
         Ok(())
     }
 
-    /// Writes at the offset `at`; where the next write goes, and whether all of it was written.
-    pub(super) fn write(&mut self, inode: u64, at: usize, head: &[u8], parts: &[&[u8]]) -> (usize, io::Result<()>) {
+    pub(super) fn append(&mut self, inode: u64, head: &[u8], parts: &[&[u8]]) -> io::Result<()> {
         let free = self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used));
-        let old = self.inodes[&inode].bytes.len() - at;
-        let length = length(head, parts);
-        if length.saturating_sub(old) as u64 > free {
-            let at = self.write_first(inode, at, head, parts, old + free as usize);
-            return (at, Err(io::Error::from_raw_os_error(28)));
+        let length = head.len() + parts.iter().map(|part| part.len()).sum::<usize>();
+        if length as u64 > free {
+            self.append_first(inode, head, parts, free as usize);
+            return Err(io::Error::from_raw_os_error(28));
         }
-        (self.write_first(inode, at, head, parts, length), Ok(()))
+        self.append_first(inode, head, parts, length);
+        Ok(())
     }
 
-    pub(super) fn write_some(&mut self, inode: u64, at: usize, head: &[u8], parts: &[&[u8]]) {
-        let some = self.random.up_to(length(head, parts) as u64) as usize;
-        self.write_first(inode, at, head, parts, some);
+    pub(super) fn append_some(&mut self, inode: u64, head: &[u8], parts: &[&[u8]]) {
+        let length = head.len() + parts.iter().map(|part| part.len()).sum::<usize>();
+        let some = self.random.up_to(length as u64) as usize;
+        self.append_first(inode, head, parts, some);
     }
 
-    fn write_first(&mut self, inode: u64, mut at: usize, head: &[u8], parts: &[&[u8]], mut length: usize) -> usize {
-        let inode = self.inode_mut(inode);
-        let (start, before) = (at, inode.bytes.len());
+    fn append_first(&mut self, inode: u64, head: &[u8], parts: &[&[u8]], mut length: usize) {
+        let bytes = &mut self.inode_mut(inode).bytes;
+        let before = bytes.len();
         for part in std::iter::once(&head).chain(parts) {
-            let part = &part[..length.min(part.len())];
-            let over = part.len().min(inode.bytes.len() - at);
-            inode.bytes[at..at + over].copy_from_slice(&part[..over]);
-            inode.bytes.extend_from_slice(&part[over..]);
-            at += part.len();
-            length -= part.len();
+            let some = length.min(part.len());
+            bytes.extend_from_slice(&part[..some]);
+            length -= some;
         }
-        inode.dirty(start..at);
-        let grown = inode.bytes.len() - before;
-        self.used += grown as u64;
-        at
+        let written = bytes.len() - before;
+        self.used += written as u64;
     }
 
     pub(super) fn sync(&mut self, inode: u64) -> io::Result<()> {
-        self.inode_mut(inode).sync(|_| true);
+        let inode = self.inode_mut(inode);
+        inode.synced = inode.bytes.len();
+        inode.clean = inode.synced;
         Ok(())
     }
 
     /// A sync that fails: nothing more will be written of what was to be, and nobody will be told again.
     pub(super) fn sync_badly(&mut self, inode: u64) {
         let mut random = self.random.clone();
-        self.inode_mut(inode).sync(|_| random.coin());
+        let inode = self.inode_mut(inode);
+        let lost = sectors(inode.clean.max(inode.synced)..inode.bytes.len()).filter(|_| random.coin());
+        inode.doomed.extend(lost);
+        inode.clean = inode.bytes.len();
         self.random = random;
     }
 
@@ -184,8 +184,8 @@ impl Contents {
     pub(super) fn edit<T>(&mut self, name: &str, edit: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
         let inode = self.inodes.get_mut(self.names.get(name)?)?;
         let edited = edit(&mut inode.bytes);
-        inode.disk.clone_from(&inode.bytes);
-        inode.dirty.clear();
+        inode.synced = inode.synced.min(inode.bytes.len());
+        inode.clean = inode.clean.min(inode.bytes.len());
         self.used = self.inodes.values().map(|inode| inode.bytes.len() as u64).sum();
         Some(edited)
     }
@@ -220,45 +220,19 @@ impl Contents {
 }
 
 impl Inode {
-    /// Remembers that this is to be written.
-    fn dirty(&mut self, written: Range<usize>) {
-        match self.dirty.last_mut() {
-            Some(last) if last.end == written.start => last.end = written.end,
-            _ => self.dirty.push(written),
-        }
-    }
-
-    /// Writes what is to be written where `reaches` says so, sector by sector. The file has its length afterwards.
-    fn sync(&mut self, mut reaches: impl FnMut(usize) -> bool) {
-        self.disk.resize(self.bytes.len(), 0);
-        for sector in std::mem::take(&mut self.dirty).into_iter().flat_map(sectors) {
-            if reaches(sector.start) {
-                self.disk[sector.clone()].copy_from_slice(&self.bytes[sector]);
-            }
-        }
-    }
-
     fn lose_power(&mut self, random: &mut Random) {
-        let old = self.disk.len();
-        let length = old + random.up_to((self.bytes.len() - old) as u64) as usize;
-        self.bytes.truncate(length);
-        self.dirty.retain_mut(|range| {
-            range.end = range.end.min(length);
-            range.start < range.end
-        });
-        self.disk.resize(length, 0);
-        // What reads in place of new bytes that do not reach the disk is zeros, or what a deleted file left.
-        for sector in sectors(old..length) {
-            let rubbish = random.coin();
-            self.disk[sector].iter_mut().for_each(|byte| *byte = if rubbish { random.next() as u8 } else { 0 });
+        let written = self.synced + random.up_to((self.bytes.len() - self.synced) as u64) as usize;
+        self.bytes.truncate(written);
+        let unsynced: Vec<_> = sectors(self.synced..written).filter(|_| random.coin()).collect();
+        let doomed = std::mem::take(&mut self.doomed).into_iter().filter(|lost| lost.end <= written);
+        for lost in unsynced.into_iter().chain(doomed) {
+            // What reads there instead is zeros, or what a deleted file left.
+            let zeros = random.coin();
+            self.bytes[lost].iter_mut().for_each(|byte| *byte = if zeros { 0 } else { random.next() as u8 });
         }
-        self.sync(|_| random.coin());
-        self.bytes.clone_from(&self.disk);
+        self.synced = written;
+        self.clean = written;
     }
-}
-
-fn length(head: &[u8], parts: &[&[u8]]) -> usize {
-    head.len() + parts.iter().map(|part| part.len()).sum::<usize>()
 }
 
 fn apply(names: &mut BTreeMap<String, u64>, change: Vec<(String, Option<u64>)>) {

@@ -2,8 +2,6 @@
 //!
 //! For which shard a request is, and by which membership, is judged by each service; the set is the same question for all of them.
 
-use std::time::Duration;
-
 use prometheus_client::metrics::counter::Counter;
 use shardset_model::SetName;
 use shardset_wire::set::other_than;
@@ -11,8 +9,7 @@ use shardset_wire::status::unavailable;
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-/// Whoever sent it learns of the right address meanwhile.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+use crate::admit::RETRY_AFTER;
 
 /// Sends back what does not name this set.
 #[derive(Clone, Debug)]

@@ -34,7 +34,8 @@ use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
-use self::weigh::{RETRY_AFTER, Weighed, over_budget};
+pub(crate) use self::weigh::RETRY_AFTER;
+use self::weigh::{Weighed, over_budget};
 use crate::metrics::ShardMetrics;
 use crate::persist::Answered;
 use crate::shard::{Event, Mailbox, Unserved};

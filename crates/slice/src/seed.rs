@@ -8,8 +8,8 @@
 //! may not have heard of a change yet, or have left the set. That does no more harm than a gateway that lags. Of all that can be reached
 //! the newest is taken, and where even that is old, members that are further refuse it and name theirs, which the gateway adopts: it
 //! knows a name for every ordinal that there may be. A worker whose disk is new has no membership and is no source. Two that contradict
-//! each other under one epoch are two sets mixed up: then nothing is taken. A name that leads to another shard's worker is as one that
-//! does not answer, and each request says for which shard it is.
+//! each other under one epoch are not to be believed: then nothing is taken. A name that leads to a worker of another shard or set is as
+//! one that does not answer, and each request says for which shard and set it is.
 //!
 //! Boundary: what is taken, and until when it is asked, is decided by whoever watches.
 

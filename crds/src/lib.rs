@@ -18,6 +18,7 @@ mod pod;
 mod resource;
 mod schema;
 mod status;
+mod tls;
 mod workers;
 
 pub use export::{BasicAuth, Export, ExternalLabel, Header, Prometheus, RemoteWrite, RemoteWriteTls, SecretKey, SigV4};
@@ -29,7 +30,10 @@ pub use resource::{
     MetricsShardSet, MetricsShardSetSpec, OnTimeout, Rebalance, RebalanceMode, Routing, RoutingKeyKind,
 };
 pub use status::{Condition, GatewayStatus, MetricsShardSetStatus, RebalanceState, RebalanceStatus};
-pub use workers::{Autoscaling, Durability, Ephemeral, Retain, Retention, Storage, Streams, Workers, Writers};
+pub use tls::{PeersTls, PeersTlsMode, ReceiveTls, Tls};
+pub use workers::{
+    Autoscaling, Durability, Ephemeral, IpFamily, Retain, Retention, Storage, Streams, Workers, Writers,
+};
 
 /// The resource's group.
 pub const GROUP: &str = "shardset.dev";

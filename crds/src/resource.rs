@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema;
-use crate::{Export, Gateway, MetricsShardSetStatus, NetworkPolicy, Workers};
+use crate::{Export, Gateway, MetricsShardSetStatus, NetworkPolicy, Tls, Workers};
 
 /// A set of workers that turn OTLP delta metrics into right cumulative series, and the gateways in front of them.
 #[derive(CustomResource, Serialize, Deserialize, Clone, PartialEq, Debug, KubeSchema)]
@@ -58,7 +58,11 @@ use crate::{Export, Gateway, MetricsShardSetStatus, NetworkPolicy, Workers};
         description = "Streams that the workers have"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = ("size(self.metadata.name) <= 40", "metadata.name must have at most 40 characters: the names of pods and their labels are made from it")
+    validation = ("size(self.metadata.name) <= 40", "metadata.name must have at most 40 characters: the names of pods and their labels are made from it"),
+    validation = (
+        "oldSelf.spec.?tls.?peers.?mode.orValue('None') == self.spec.?tls.?peers.?mode.orValue('None') || 'Preferred' in [oldSelf.spec.?tls.?peers.?mode.orValue('None'), self.spec.?tls.?peers.?mode.orValue('None')]",
+        "tls.peers comes to a set, and goes from it, by way of mode Preferred: pods that are not replaced yet could not be reached otherwise"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MetricsShardSetSpec {
@@ -76,6 +80,9 @@ pub struct MetricsShardSetSpec {
     /// How a change of the number of shards, or of what routes, is carried out.
     #[serde(default)]
     pub rebalance: Rebalance,
+    /// TLS towards senders, and between the pods of the set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// NetworkPolicies of the pods, where they are asked for.
     #[serde(default)]
     pub network_policy: NetworkPolicy,

@@ -10,6 +10,10 @@ use crate::{Pod, schema};
 /// The workers. Worker i is the pod NAME-worker-i and serves shard i, wherever it runs.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "has(self.ipFamily) == has(oldSelf.ipFamily) && (!has(self.ipFamily) || self.ipFamily == oldSelf.ipFamily)",
+    "ipFamily can not be changed: make another MetricsShardSet, and move the senders"
+))]
 pub struct Workers {
     /// How many shards, and so workers, there should be. kubectl scale and a HorizontalPodAutoscaler write it. A change moves
     /// only the streams that must move, while points go on to come in.
@@ -28,9 +32,21 @@ pub struct Workers {
     /// Lets the operator choose replicas by the number of streams. Do not use it together with a HorizontalPodAutoscaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
+    /// By addresses of which family workers are reached, where pods have both; by a pod's first one where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_family: Option<IpFamily>,
     /// How the pods look and where they run.
     #[serde(default)]
     pub pod: Pod,
+}
+
+/// A family of addresses.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, JsonSchema)]
+pub enum IpFamily {
+    /// Such as 10.0.0.1.
+    IPv4,
+    /// Such as fd00::1.
+    IPv6,
 }
 
 /// Where the workers keep their state: on a volume that outlives the pod, or in the pod.
@@ -182,6 +198,7 @@ impl Default for Workers {
             durability: Durability::default(),
             streams: Streams::default(),
             autoscaling: None,
+            ip_family: None,
             pod: Pod::default(),
         }
     }

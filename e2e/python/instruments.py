@@ -23,7 +23,7 @@ def exporter(protocol, endpoint):
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
-        return OTLPMetricExporter(endpoint=endpoint, insecure=True, preferred_temporality=DELTA)
+        return OTLPMetricExporter(endpoint=endpoint, insecure=not endpoint.startswith("https:"), preferred_temporality=DELTA)
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
     return OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics", preferred_temporality=DELTA)

@@ -4,6 +4,7 @@
 //! started ends with it, by process id. Nothing is asserted by sleeping: [`wait::until`] asks again until a bound. Run them
 //! by `cargo xtask e2e`, which builds the binary, gets the tools, and hands both down in the environment.
 
+pub mod certificates;
 pub mod child;
 pub mod documentation;
 pub mod exposition;

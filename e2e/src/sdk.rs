@@ -43,7 +43,22 @@ impl Sdk {
     ///
     /// When it fails, writes to stderr (an SDK reports failed exports there and nowhere else), or says nothing.
     pub fn run(self, program: &str, arguments: &[&str]) -> anyhow::Result<Vec<Recorded>> {
-        let output = self.command(program)?.args(arguments).output().context("run it")?;
+        self.run_in(&[], program, arguments)
+    }
+
+    /// The same with these variables in its environment.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Sdk::run`].
+    pub fn run_in(
+        self,
+        environment: &[(&str, &str)],
+        program: &str,
+        arguments: &[&str],
+    ) -> anyhow::Result<Vec<Recorded>> {
+        let mut command = self.command(program)?;
+        let output = command.envs(environment.iter().copied()).args(arguments).output().context("run it")?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success() && stderr.is_empty(), "{program}: {}\n{stderr}", output.status);
         serde_json::from_slice(&output.stdout).context("what it says it recorded")

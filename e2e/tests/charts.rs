@@ -115,7 +115,7 @@ fn the_linter_has_nothing_to_say_and_objects_are_told_apart() -> anyhow::Result<
 
 #[test]
 fn a_wrong_value_is_refused_by_its_name() -> anyhow::Result<()> {
-    let table: [(&str, &str, &str); 16] = [
+    let table: [(&str, &str, &str); 17] = [
         ("--set", "replica=3", "additional properties 'replica' not allowed"),
         ("--set", "image.pullpolicy=Always", "at '/image': additional properties 'pullpolicy'"),
         ("--set", "replicas=0", "at '/replicas': minimum: got 0, want 1"),
@@ -125,6 +125,7 @@ fn a_wrong_value_is_refused_by_its_name() -> anyhow::Result<()> {
         ("--set", "image.tag=a/b", "at '/image/tag'"),
         ("--set", "image.digest=sha256:12", "at '/image/digest'"),
         ("--set", "watchNamespace=Shop", "at '/watchNamespace'"),
+        ("--set", "peerTls.secretName=Some/Secret", "at '/peerTls/secretName'"),
         ("--set", "podDisruptionBudget.maxUnavailable=0", "at '/podDisruptionBudget/maxUnavailable'"),
         ("--set", "serviceMonitor.interval=soon", "at '/serviceMonitor/interval'"),
         ("--set", "prometheusRule.disabled=all", "at '/prometheusRule/disabled'"),
@@ -412,6 +413,7 @@ fn a_changed_value_restarts_the_operator_where_it_is_the_operators_and_never_els
         ("logFormat=text", true),
         ("logLevel=debug", true),
         ("operandImage=other:v1", true),
+        ("peerTls.secretName=operator-peers", true),
         ("watchNamespace=shop", true),
         ("podLabels.a=b", true),
         ("commonLabels.a=b", true),

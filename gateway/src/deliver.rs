@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use shardset_model::SetName;
 use shardset_process::Tasks;
+use shardset_tls::PeerTls;
 
 pub use acks::{Acks, PartAnswer, Progress, Refused, Settled, Stale};
 pub use lanes::Lanes;
@@ -44,6 +45,8 @@ pub struct DeliverSettings {
     pub retry_after: Duration,
     /// Whose workers they are, which every request says.
     pub set: Option<SetName>,
+    /// Whether they are reached with TLS.
+    pub tls: PeerTls,
 }
 
 impl Default for DeliverSettings {
@@ -56,6 +59,7 @@ impl Default for DeliverSettings {
             in_flight: 4,
             retry_after: Duration::from_secs(1),
             set: None,
+            tls: PeerTls::default(),
         }
     }
 }

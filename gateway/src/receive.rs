@@ -135,8 +135,8 @@ impl<I> Shared<I> {
     }
 
     fn port<S>(&self, listener: TcpListener, versions: Versions, service: S) -> Port<S> {
-        let (settings, metrics) = (self.settings.connections.clone(), self.metrics.clone());
-        Port { listener, service, versions, settings, metrics }
+        let (settings, tls) = (self.settings.connections.clone(), self.settings.tls.clone());
+        Port { listener, tls, service, versions, settings, metrics: self.metrics.clone() }
     }
 
     /// `body`, to be read under the settings' rules and at the expense of `reservation`.

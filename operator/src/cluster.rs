@@ -7,6 +7,7 @@
 mod latest;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +16,13 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointSlic
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use shardset_coordinator::{Cluster, ClusterError};
-use shardset_crds::MetricsShardSet;
+use shardset_crds::{IpFamily, MetricsShardSet, PeersTlsMode};
 use shardset_handoff::members;
 use shardset_membership::{Address, Record, WorkerAt};
 use shardset_model::{Membership, SetName, ShardCount, ShardIndex};
 use shardset_process::clock;
 use shardset_slice::{format, names};
+use shardset_tls::{Identity, Mode, PeerTls};
 use tokio::time::timeout;
 
 use self::latest::Latest;
@@ -35,13 +37,15 @@ pub(crate) struct SetCluster {
     client: Client,
     metrics: Metrics,
     set: Arc<MetricsShardSet>,
+    /// Who the operator is to workers, where it has a certificate.
+    identity: Option<Identity>,
     pods: BTreeMap<u32, Arc<Pod>>,
     slice: Latest,
 }
 
 impl SetCluster {
-    pub(crate) fn new(client: Client, metrics: Metrics, set: Arc<MetricsShardSet>) -> Self {
-        Self { client, metrics, set, pods: BTreeMap::new(), slice: Latest::default() }
+    pub(crate) fn new(client: Client, metrics: Metrics, set: Arc<MetricsShardSet>, identity: Option<Identity>) -> Self {
+        Self { client, metrics, set, identity, pods: BTreeMap::new(), slice: Latest::default() }
     }
 
     /// What the watches know now.
@@ -51,6 +55,19 @@ impl SetCluster {
         self.pods = pods.iter().filter_map(shard).collect();
         self.set = set;
         self.slice.watch(slice);
+    }
+
+    /// Whether the set insists on TLS and the operator has no certificate for it.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.identity.is_none() && self.mode() == Some(Mode::Required)
+    }
+
+    fn mode(&self) -> Option<Mode> {
+        let peers = self.set.spec.tls.as_ref()?.peers.as_ref()?;
+        Some(match peers.mode {
+            PeersTlsMode::Required => Mode::Required,
+            PeersTlsMode::Preferred => Mode::Preferred,
+        })
     }
 
     /// The record that is published.
@@ -88,7 +105,7 @@ impl SetCluster {
     fn compose(&self, membership: Membership, seen: Option<&Record>) -> Result<Record, ClusterError> {
         let before = |shard: u32| seen?.workers().iter().find(|worker| worker.shard == shard).cloned();
         let place = |member: ShardIndex| {
-            let now = self.pods.get(&member.get()).and_then(|pod| place_of(member.get(), pod));
+            let now = self.pods.get(&member.get()).and_then(|pod| self.place_of(member.get(), pod));
             now.or_else(|| before(member.get())).ok_or_else(|| {
                 ClusterError::new(format!(
                     "worker {member} has no address yet, and a membership lists all of its workers"
@@ -98,6 +115,10 @@ impl SetCluster {
         let workers = members(&membership).map(place).collect::<Result<_, _>>()?;
         Record::new(membership, workers)
             .map_err(|error| ClusterError::because("the membership can not be published", error))
+    }
+
+    fn place_of(&self, shard: u32, pod: &Pod) -> Option<WorkerAt> {
+        place_of(shard, pod, self.set.spec.workers.ip_family)
     }
 
     fn slice_of(&self, record: &Record) -> EndpointSlice {
@@ -161,12 +182,19 @@ impl SetCluster {
     }
 }
 
-/// Where a pod takes points, if it has an address and has not ended.
-fn place_of(shard: u32, pod: &Pod) -> Option<WorkerAt> {
+/// Where a pod takes points, if it has an address, of this family where one is asked for, and has not ended.
+fn place_of(shard: u32, pod: &Pod, family: Option<IpFamily>) -> Option<WorkerAt> {
     let status = pod.status.as_ref()?;
     let has_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
-    let ip = status.pod_ip.as_deref().filter(|_| !has_ended)?.parse().ok()?;
-    let address = Address::from(std::net::SocketAddr::new(ip, names::WORKER_PORT));
+    let all = status.pod_ips.iter().flatten().map(|one| one.ip.as_str());
+    let mut all = status.pod_ip.as_deref().into_iter().chain(all).filter_map(|ip| ip.parse::<IpAddr>().ok());
+    let is_meant = |ip: &IpAddr| match family {
+        None => true,
+        Some(IpFamily::IPv4) => ip.is_ipv4(),
+        Some(IpFamily::IPv6) => ip.is_ipv6(),
+    };
+    let ip = all.find(is_meant).filter(|_| !has_ended)?;
+    let address = Address::from(SocketAddr::new(ip, names::WORKER_PORT));
     Some(WorkerAt { shard, address, uid: pod.metadata.uid.as_deref().map(Box::from) })
 }
 
@@ -176,13 +204,19 @@ impl Cluster for SetCluster {
         format!("{}/{}", self.set.namespace().unwrap_or_default(), self.set.name_any()).parse().ok()
     }
 
+    fn tls(&self) -> PeerTls {
+        let workers = names::workers_in(&self.set.name_any(), &self.set.namespace().unwrap_or_default());
+        let reach = |(identity, mode): (&Identity, Mode)| identity.to(&workers, mode).ok();
+        self.identity.as_ref().zip(self.mode()).and_then(reach).unwrap_or_default()
+    }
+
     async fn published(&mut self) -> Result<Option<Record>, ClusterError> {
         self.record()
     }
 
     fn workers(&mut self) -> BTreeMap<ShardIndex, Address> {
         let all = ShardCount::new(ShardCount::MAX).expect("the most is a count");
-        let at = |(shard, pod): (&u32, &Arc<Pod>)| Some((all.shard(*shard)?, place_of(*shard, pod)?.address));
+        let at = |(shard, pod): (&u32, &Arc<Pod>)| Some((all.shard(*shard)?, self.place_of(*shard, pod)?.address));
         self.pods.iter().filter_map(at).collect()
     }
 
@@ -198,5 +232,38 @@ impl Cluster for SetCluster {
 
     async fn stop(&mut self, _from: ShardCount) -> Result<(), ClusterError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+    use shardset_crds::IpFamily::{self, IPv4, IPv6};
+
+    use super::place_of;
+
+    #[test]
+    fn a_worker_is_where_its_pod_has_an_address_of_the_family_that_is_asked_for() {
+        let place = |ips: &[&str], phase: &str, family: Option<IpFamily>| {
+            let ips: Vec<_> = ips.iter().map(|ip| json!({ "ip": ip })).collect();
+            let first = ips.first().map(|first| first["ip"].clone());
+            let status = json!({ "podIP": first, "podIPs": ips, "phase": phase });
+            let pod: Pod = serde_json::from_value(json!({ "status": status })).unwrap();
+            place_of(0, &pod, family).map(|worker| worker.address.to_string())
+        };
+        let both = ["10.0.0.1", "fd00::1"];
+        let table = [
+            (&both[..], "Running", None, Some("10.0.0.1:4317")),
+            (&both, "Running", Some(IPv4), Some("10.0.0.1:4317")),
+            (&both, "Running", Some(IPv6), Some("[fd00::1]:4317")),
+            (&both[1..], "Running", None, Some("[fd00::1]:4317")),
+            (&both[..1], "Running", Some(IPv6), None),
+            (&both, "Failed", None, None),
+            (&[], "Pending", None, None),
+        ];
+        for (ips, phase, family, expected) in table {
+            assert_eq!(place(ips, phase, family).as_deref(), expected, "{ips:?} {phase} {family:?}");
+        }
     }
 }

@@ -38,6 +38,9 @@ const WHILE_QUIET: Duration = Duration::from_secs(5);
 /// How often progress alone is written.
 const PROGRESS: Duration = Duration::from_secs(1);
 
+const NO_CERTIFICATE: &str = "tls.peers is Required and this operator has no certificate to reach the workers with: name a Secret with one of the same \
+                              authority in the chart's value peerTls.secretName";
+
 /// Looks after one set.
 pub(crate) struct Keeper {
     key: Key,
@@ -58,7 +61,7 @@ impl Keeper {
     pub(crate) fn new(key: Key, set: Arc<MetricsShardSet>, context: Context) -> Self {
         let reporter = context.reporter.clone();
         let act = Act::new(context.client.clone(), reporter, context.metrics.clone(), key.namespace.clone());
-        let cluster = SetCluster::new(context.client.clone(), context.metrics.clone(), set);
+        let cluster = SetCluster::new(context.client.clone(), context.metrics.clone(), set, context.identity.clone());
         let wish = Wish { shards: ShardCount::ONE, routing: RoutingKey::default() };
         let gateways = Gateways::new(context.http.clone());
         Self {
@@ -150,6 +153,9 @@ impl Keeper {
     ) -> Option<(Wanted, Option<Record>, Option<Round>)> {
         let cluster = self.coordinator.cluster();
         cluster.know(Arc::clone(set), &sight.worker_pods, sight.slice.clone());
+        if cluster.is_out_of_reach() {
+            blocked.push(NO_CERTIFICATE.to_owned());
+        }
         let record = cluster.record().unwrap_or_else(|error| {
             blocked.push(chain(&error));
             None

@@ -13,6 +13,7 @@ mod identity;
 mod network;
 mod pod;
 mod service;
+mod tls;
 mod worker;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;

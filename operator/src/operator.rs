@@ -8,6 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use shardset_process::{Readiness, Tasks};
+use shardset_tls::Identity;
 use tokio::time::sleep;
 
 use crate::gateways;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub identity: String,
     /// The image of workers and gateways whose set names none.
     pub image: String,
+    /// Who it is to the workers of sets with TLS between their parts.
+    pub tls: Option<Identity>,
 }
 
 /// What keepers share.
@@ -45,6 +48,7 @@ pub(crate) struct Context {
     /// The operator's own.
     pub(crate) namespace: Arc<str>,
     pub(crate) http: reqwest::Client,
+    pub(crate) identity: Option<Identity>,
 }
 
 /// Runs until the tasks stop, or until another operator acts.
@@ -71,6 +75,7 @@ pub fn run(
         image: settings.image.as_str().into(),
         namespace: settings.namespace.as_str().into(),
         http: gateways::client()?,
+        identity: settings.tls,
     };
     let mut election = Election::new(client, &settings.namespace, &settings.lease, settings.identity);
     let (all, readiness) = (tasks.clone(), readiness.clone());

@@ -29,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
 use crate::addressed::Door;
 use crate::admit::{self, MISADDRESSED};
@@ -173,7 +172,7 @@ impl Worker {
             shard,
             address,
             mailbox,
-            peers: Peers::of(settings.set.clone()),
+            peers: Peers::of(settings.set.clone(), settings.tls.clone()),
             ready: process.readiness.condition(format!("shard {shard}")),
             stop_requests: CancellationToken::new(),
             drop_connections: CancellationToken::new(),
@@ -255,7 +254,7 @@ impl Worker {
             .add_service(service)
             .add_service(control)
             .add_service(handoff);
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = settings.tls.acceptor().incoming(listener);
         let serving = server.serve_with_incoming_shutdown(incoming, self.stop_requests.clone().cancelled_owned());
         let dropped = self.drop_connections.clone();
         // A peer that is stopped or cut off never says goodbye, and must not keep the process.

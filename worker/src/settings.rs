@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shardset_model::SetName;
 use shardset_remote_write::Translation;
+use shardset_tls::PeerTls;
 
 const MIB: usize = 1024 * 1024;
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Which set it is of, where there are more that may reach it: what does not name this one is sent back.
     pub set: Option<SetName>,
+    /// Whether gateways, other workers and whoever coordinates reach it with TLS.
+    pub tls: PeerTls,
     /// How streams are counted.
     pub accumulate: shardset_accumulate::Settings,
     /// How streams are called on the other side. All workers and destinations of one set share it.
@@ -49,6 +52,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             set: None,
+            tls: PeerTls::default(),
             accumulate: shardset_accumulate::Settings::default(),
             translation: Translation::default(),
             export_interval: Duration::from_secs(15),

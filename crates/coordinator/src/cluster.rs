@@ -6,6 +6,7 @@ use std::future::Future;
 
 use shardset_membership::{Address, Record};
 use shardset_model::{Membership, SetName, ShardCount, ShardIndex};
+use shardset_tls::PeerTls;
 use thiserror::Error as ThisError;
 
 /// A set of workers and its membership.
@@ -13,6 +14,11 @@ pub trait Cluster: Send {
     /// What the set is called, where workers of others can be reached too.
     fn set(&self) -> Option<SetName> {
         None
+    }
+
+    /// Whether its workers are reached with TLS.
+    fn tls(&self) -> PeerTls {
+        PeerTls::default()
     }
 
     /// What is published.

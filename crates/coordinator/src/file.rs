@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use shardset_membership::{Address, Expect, PublishError, ReadError, Record, WorkerAt, publish, read};
 use shardset_model::{Membership, ShardCount, ShardIndex};
+use shardset_tls::PeerTls;
 
 use crate::cluster::{Cluster, ClusterError};
 
@@ -15,12 +16,13 @@ pub struct FileCluster {
     /// Where workers are, in the order of ordinals, in addition to those that the file lists.
     pool: Vec<Address>,
     listed: Vec<WorkerAt>,
+    tls: PeerTls,
 }
 
 impl FileCluster {
     /// The file at `path`; the workers in `pool` go before those that the file lists.
-    pub fn new(path: PathBuf, pool: Vec<Address>) -> Self {
-        Self { path, pool, listed: Vec::new() }
+    pub fn new(path: PathBuf, pool: Vec<Address>, tls: PeerTls) -> Self {
+        Self { path, pool, listed: Vec::new(), tls }
     }
 
     /// Who is listed: the file's workers, with the addresses of the pool in the place of theirs.
@@ -34,6 +36,10 @@ impl FileCluster {
 }
 
 impl Cluster for FileCluster {
+    fn tls(&self) -> PeerTls {
+        self.tls.clone()
+    }
+
     async fn published(&mut self) -> Result<Option<Record>, ClusterError> {
         match read(&self.path) {
             Ok(record) => {

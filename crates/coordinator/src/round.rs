@@ -88,7 +88,7 @@ impl<C: Cluster> Coordinator<C> {
     pub async fn round(&mut self) -> Result<Round, ClusterError> {
         let record = self.cluster.published().await?;
         let addresses = self.cluster.workers();
-        self.workers.know(&addresses);
+        self.workers.know(&addresses, self.cluster.tls());
         let answers = self.workers.ask().await;
         let reports = &answers.reports;
         let published = record.as_ref().map(|record| record.membership().clone());

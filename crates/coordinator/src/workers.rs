@@ -6,6 +6,7 @@ use std::time::Duration;
 use shardset_handoff::{Adopt, Report};
 use shardset_membership::Address;
 use shardset_model::{SetName, ShardIndex};
+use shardset_tls::PeerTls;
 use shardset_wire::{AdoptRequest, ControlClient, ToSet, to_set};
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
@@ -28,6 +29,7 @@ pub struct Answers {
 #[derive(Debug, Default)]
 pub struct Workers {
     set: Option<SetName>,
+    tls: PeerTls,
     links: BTreeMap<ShardIndex, (Address, Channel)>,
 }
 
@@ -37,14 +39,18 @@ impl Workers {
         Self { set, ..Self::default() }
     }
 
-    /// Learns where the workers are.
-    pub fn know(&mut self, addresses: &BTreeMap<ShardIndex, Address>) {
+    /// Learns where the workers are, and whether they are reached with TLS.
+    pub fn know(&mut self, addresses: &BTreeMap<ShardIndex, Address>, tls: PeerTls) {
+        if self.tls != tls {
+            self.links.clear();
+            self.tls = tls;
+        }
         self.links.retain(|shard, (address, _)| addresses.get(shard) == Some(address));
         for (shard, address) in addresses {
             let link = || {
                 Endpoint::from_shared(format!("http://{address}")).ok().map(|endpoint| {
                     let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT).tcp_nodelay(true);
-                    (address.clone(), endpoint.connect_lazy())
+                    (address.clone(), self.tls.connect_lazy(&endpoint))
                 })
             };
             if !self.links.contains_key(shard)

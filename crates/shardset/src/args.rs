@@ -2,6 +2,7 @@
 
 mod count;
 mod receive;
+mod tls;
 mod value;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use clap::{Args, FromArgMatches};
 
 pub(crate) use self::count::CountArgs;
 pub(crate) use self::receive::{ReceiveArgs, RequestLimits};
+pub(crate) use self::tls::{PeerCertificateArgs, PeerTlsArgs};
 use crate::cli::LogArgs;
 use crate::config_file::ConfigFile;
 use crate::destinations::RemoteWriteTable;

@@ -15,8 +15,9 @@ use shardset_membership::{Published, Refusals, Trouble, watch};
 use shardset_model::SetName;
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
 use shardset_slice::{Seed, Source, WorkerNames};
+use shardset_tls::PeerTls;
 
-use crate::args::{Configured, ProcessArgs, ReceiveArgs};
+use crate::args::{Configured, PeerTlsArgs, ProcessArgs, ReceiveArgs};
 use crate::status::MembershipView;
 
 /// Run one gateway.
@@ -30,6 +31,9 @@ pub(crate) struct GatewayArgs {
 
     #[command(flatten)]
     membership: MembershipArgs,
+
+    #[command(flatten)]
+    peers: PeerTlsArgs,
 
     /// Where /metrics, /healthz and /readyz of this process are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9465")]
@@ -73,12 +77,12 @@ impl MembershipArgs {
         parsed.context("--namespace and --shard-set")
     }
 
-    async fn follow(self, refusals: &Refusals, tasks: &Tasks) -> anyhow::Result<Published> {
+    async fn follow(self, tls: PeerTls, refusals: &Refusals, tasks: &Tasks) -> anyhow::Result<Published> {
         match (self.membership, self.shard_set, self.namespace) {
             (Some(path), ..) => Ok(watch(&path, refusals, tasks)),
             (None, Some(set), Some(namespace)) => {
                 let name: SetName = format!("{namespace}/{set}").parse()?;
-                let workers = self.worker_names.map(|names| Seed { names, set: name });
+                let workers = self.worker_names.map(|names| Seed { names, set: name, tls });
                 let snapshot = self.membership_snapshot;
                 let source = Source { namespace, set, snapshot, workers };
                 Ok(shardset_slice::watch(shardset_slice::client().await?, source, refusals, tasks))
@@ -129,10 +133,11 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (street, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
-    let deliver = DeliverSettings { set: args.membership.set()?, ..DeliverSettings::default() };
-    let membership = args.membership.follow(metrics.membership_refusals(), &street).await?;
+    let tls = args.peers.peers(&side)?;
+    let deliver = DeliverSettings { set: args.membership.set()?, tls: tls.clone(), ..DeliverSettings::default() };
+    let membership = args.membership.follow(tls, metrics.membership_refusals(), &street).await?;
     let trouble = membership.trouble.clone();
-    let setup = Setup { receive: args.receive.settings(), deliver, membership };
+    let setup = Setup { receive: args.receive.settings(&side)?, deliver, membership };
     let gateway = Gateway::start(setup, &metrics, &street, &readiness).await?;
     let router = Admin::new(registry, readiness).router().merge(status(gateway.routing(), trouble));
     side.spawn("admin", admin::serve(router, admin_listener, side.stop()));

@@ -15,6 +15,7 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 use shardset_coordinator::{Cluster, Coordinator};
 use shardset_gateway::pipeline::{Gateway, Metrics as GatewayMetrics, Setup as GatewaySetup};
+use shardset_gateway::receive::ReceiveSettings;
 use shardset_handoff::{Wish, members};
 use shardset_membership::{Published, Record};
 use shardset_model::ShardCount;
@@ -45,6 +46,7 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     let (worker_metrics, gateway_metrics) =
         (WorkerMetrics::register(&mut registry), GatewayMetrics::register(&mut registry));
     let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics: worker_metrics };
+    let receive = args.receive.settings(&process.tasks)?;
     let served = Served { admin: admin_listener.local_addr()?, scrape: scrape_listener.local_addr()? };
     std::fs::create_dir_all(&args.count.data_dir)
         .with_context(|| format!("can not make the data directory {}", args.count.data_dir.display()))?;
@@ -56,7 +58,7 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     let workers = cluster.running();
     let working: Working = Arc::new(Mutex::new(Some(Coordinator::new(cluster, wish.clone()))));
     let desk = start_coordinator(Arc::clone(&working), wish, &process.tasks);
-    let gateway = start_gateway(&args, published, &gateway_metrics, &process).await?;
+    let gateway = start_gateway(receive, published, &gateway_metrics, &process).await?;
     let side = Tasks::default();
     let admin = Admin::new(registry, process.readiness.clone()).router().merge(desk.router());
     side.spawn("admin", admin::serve(admin, admin_listener, side.stop()));
@@ -102,13 +104,13 @@ fn start_coordinator(working: Working, wish: Wish, tasks: &Tasks) -> Desk {
 }
 
 async fn start_gateway(
-    args: &LocalArgs,
+    receive: ReceiveSettings,
     records: watch::Receiver<Option<Arc<Record>>>,
     metrics: &GatewayMetrics,
     process: &Process,
 ) -> anyhow::Result<Gateway> {
     let setup = GatewaySetup {
-        receive: args.receive.settings(),
+        receive,
         deliver: Default::default(),
         membership: Published::new("the workers of this process", records),
     };

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use shardset_operator::{Metrics, Settings};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
 
-use crate::args::{Configured, ProcessArgs};
+use crate::args::{Configured, PeerCertificateArgs, ProcessArgs};
 
 /// Look after the MetricsShardSets of a cluster.
 ///
@@ -42,6 +42,9 @@ pub(crate) struct OperatorArgs {
     admin: SocketAddr,
 
     #[command(flatten)]
+    peers: PeerCertificateArgs,
+
+    #[command(flatten)]
     pub(crate) process: ProcessArgs,
 }
 
@@ -65,6 +68,7 @@ pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<()> {
         lease: args.lease,
         identity: args.identity,
         image: args.image,
+        tls: args.peers.identity(&side)?,
     };
     shardset_operator::run(client, settings, metrics, &readiness, &work)?;
     side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));

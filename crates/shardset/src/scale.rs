@@ -13,9 +13,11 @@ use shardset_coordinator::{Coordinator, FileCluster, Round};
 use shardset_handoff::Wish;
 use shardset_membership::Address;
 use shardset_model::{RoutingKey, ShardCount, ShardIndex};
+use shardset_process::Tasks;
 use tokio::time::{Instant, sleep};
 
 use crate::admin_client;
+use crate::args::PeerTlsArgs;
 use crate::cli::LogArgs;
 use crate::status::{ADMIN, Target, View};
 
@@ -33,6 +35,9 @@ pub(crate) struct ScaleArgs {
 
     #[command(flatten)]
     of: Target,
+
+    #[command(flatten)]
+    peers: PeerTlsArgs,
 
     /// What decides the worker of a point from now on; as before where it is not given.
     #[arg(long, value_name = "KEY")]
@@ -74,7 +79,11 @@ pub(crate) struct ScaleRequest {
 /// Scales and waits for the end.
 pub(crate) async fn run(args: ScaleArgs) -> anyhow::Result<()> {
     match args.of.membership.clone() {
-        Some(path) => coordinate(&args, FileCluster::new(path, args.worker.clone())).await,
+        Some(path) => {
+            let tasks = Tasks::default();
+            let tls = args.peers.peers(&tasks)?;
+            coordinate(&args, FileCluster::new(path, args.worker.clone(), tls)).await
+        }
         None => ask(&args).await,
     }
 }

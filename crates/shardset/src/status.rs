@@ -11,15 +11,20 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use shardset_coordinator::{Cluster, FileCluster, Workers};
+use shardset_process::Tasks;
 
 pub(crate) use self::view::{MembershipView, View};
 use crate::admin_client;
+use crate::args::PeerTlsArgs;
 
 /// Show shards, streams, epoch, phase and progress.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) of: Target,
+
+    #[command(flatten)]
+    peers: PeerTlsArgs,
 
     /// Print JSON and not a table.
     #[arg(long)]
@@ -45,7 +50,9 @@ pub(crate) const ADMIN: &str = "127.0.0.1:9465";
 #[expect(clippy::print_stdout, reason = "it is what was asked for")]
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let view = match &args.of.membership {
-        Some(path) => ask_workers(FileCluster::new(path.clone(), Vec::new())).await?,
+        Some(path) => {
+            ask_workers(FileCluster::new(path.clone(), Vec::new(), args.peers.peers(&Tasks::default())?)).await?
+        }
         None => {
             let admin = args.of.admin.as_deref().unwrap_or(ADMIN);
             serde_json::from_str(&admin_client::get(admin, "/status").await?).context("the answer is no status")?
@@ -62,6 +69,6 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
 async fn ask_workers(mut cluster: FileCluster) -> anyhow::Result<View> {
     let Some(record) = cluster.published().await? else { bail!("no membership is published there") };
     let mut workers = Workers::default();
-    workers.know(&cluster.workers());
+    workers.know(&cluster.workers(), cluster.tls());
     Ok(View::new(Some(record.membership()), &workers.ask().await, &[]))
 }

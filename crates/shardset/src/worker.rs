@@ -7,10 +7,11 @@ use clap::Args;
 use prometheus_client::registry::Registry;
 use shardset_model::{SetName, ShardCount, ShardIndex};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
+use shardset_tls::PeerTls;
 use shardset_worker::scrape::{self, Sources};
 use shardset_worker::{ExportTo, Metrics, Process, Setup, Worker};
 
-use crate::args::{Configured, CountArgs, ProcessArgs, RequestLimits};
+use crate::args::{Configured, CountArgs, PeerTlsArgs, ProcessArgs, RequestLimits};
 use crate::destinations::{self, RemoteWriteTable};
 use crate::state;
 
@@ -48,6 +49,9 @@ pub(crate) struct WorkerArgs {
     count: CountArgs,
 
     #[command(flatten)]
+    peers: PeerTlsArgs,
+
+    #[command(flatten)]
     pub(crate) process: ProcessArgs,
 }
 
@@ -75,7 +79,7 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     side.spawn("admin", Admin::new(registry, process.readiness.clone()).serve(admin_listener, side.stop()));
     side.spawn("scrape", admin::serve(scrape::router(sources.clone()), scrape_listener, side.stop()));
 
-    let worker = start(&args, destinations, &process).await?;
+    let worker = start(&args, destinations, args.peers.peers(&side)?, &process).await?;
     sources.insert(&worker);
     tokio::select! {
         signal = stop_asked => tracing::info!(signal, "stopping"),
@@ -90,11 +94,16 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     Ok(stopped?)
 }
 
-async fn start(args: &WorkerArgs, destinations: Vec<ExportTo>, process: &Process) -> anyhow::Result<Worker> {
+async fn start(
+    args: &WorkerArgs,
+    destinations: Vec<ExportTo>,
+    tls: PeerTls,
+    process: &Process,
+) -> anyhow::Result<Worker> {
     let shard: ShardIndex =
         ShardCount::new(ShardCount::MAX).and_then(|all| all.shard(args.shard)).context("--shard is out of range")?;
     let settings = args.count.settings(&args.limits, 1)?;
-    let settings = shardset_worker::Settings { listen: args.listen, set: args.shard_set.clone(), ..settings };
+    let settings = shardset_worker::Settings { listen: args.listen, set: args.shard_set.clone(), tls, ..settings };
     let opening = state::open(&args.count, shard)?;
     Ok(Worker::start(Setup { settings, shard, destinations }, opening, process).await?)
 }

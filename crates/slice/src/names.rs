@@ -26,6 +26,11 @@ pub fn workers(set: &str) -> String {
     format!("{set}-worker")
 }
 
+/// The name of the workers' Service for all of the cluster, and of what their certificates bear.
+pub fn workers_in(set: &str, namespace: &str) -> String {
+    format!("{}.{namespace}.svc", workers(set))
+}
+
 /// The pod of one worker.
 pub fn worker(set: &str, shard: u32) -> String {
     format!("{set}-worker-{shard}")

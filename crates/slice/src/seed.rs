@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use shardset_membership::{Address, InvalidAddress, Origin, Record, Trouble, WorkerAt};
 use shardset_model::{Membership, SetName, ShardCount};
+use shardset_tls::PeerTls;
 use thiserror::Error;
 use tokio::time::sleep;
 
@@ -47,6 +48,8 @@ pub struct Seed {
     pub names: WorkerNames,
     /// Whose they are to be: one of another set does not answer.
     pub set: SetName,
+    /// Whether they are reached with TLS.
+    pub tls: PeerTls,
 }
 
 /// What names no workers.
@@ -99,12 +102,12 @@ impl WorkerNames {
 }
 
 /// The newest membership that workers say, once one does. Asks again and again, with growing pauses; `trouble` says why it is not there.
-pub(crate) async fn first(Seed { names, set }: &Seed, trouble: &Trouble) -> Record {
+pub(crate) async fn first(seed: &Seed, trouble: &Trouble) -> Record {
     sleep(PATIENCE).await;
     let (mut sought, mut pause, mut complained) = (Sought::default(), PAUSE, false);
     loop {
-        match round(names, set, &sought).await.chosen() {
-            Ok(membership) => return names.record(membership),
+        match round(seed, &sought).await.chosen() {
+            Ok(membership) => return seed.names.record(membership),
             Err(why) => {
                 let what = format!("the API server does not answer, and no worker says what the membership is: {why}");
                 if !complained {
@@ -120,10 +123,10 @@ pub(crate) async fn first(Seed { names, set }: &Seed, trouble: &Trouble) -> Reco
 }
 
 /// Asks as many as are sought, some at a time, and whoever else is a member by what they say.
-async fn round(names: &WorkerNames, set: &SetName, sought: &Sought) -> Round {
+async fn round(seed: &Seed, sought: &Sought) -> Round {
     let (mut round, deadline) = (Round::new(sought), ask::deadline());
     while let Some(next) = round.next().filter(|_| !ask::is_over(deadline)) {
-        for (shard, answer) in ask::each(names, set, next).await {
+        for (shard, answer) in ask::each(seed, next).await {
             round.take(shard, answer);
         }
     }

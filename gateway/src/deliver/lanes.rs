@@ -58,13 +58,8 @@ impl Deliver {
         let (queue, parts) = mpsc::channel(QUEUED_PARTS);
         let (serves, served) = watch::channel(Some(epoch));
         let metrics: ShardMetrics = self.metrics.of_shard(shard.position());
-        let merger = Merger::new(
-            parts,
-            Link::new(shard, address, self.settings.set.as_ref()),
-            served,
-            self.settings.clone(),
-            metrics,
-        );
+        let link = Link::new(shard, address, &self.settings);
+        let merger = Merger::new(parts, link, served, self.settings.clone(), metrics);
         self.tasks.spawn(format!("deliver-{shard}"), merger.run());
         Lane { address: address.clone(), queue, serves }
     }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardset_membership::Address;
-use shardset_model::{Membership, SetName, ShardIndex};
+use shardset_model::{Membership, ShardIndex};
 use shardset_wire::{ExportAnswer, MetricsClient, ToSet, membership, to_set};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
+
+use super::DeliverSettings;
 
 /// Requests are up to MiBs and the worker reads them as they come: a stream may have several merged requests' worth on the
 /// way, the connection all that are in flight. HTTP/2's own 64 KiB cost 1.5x on requests of 380 KB.
@@ -26,18 +28,18 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(shard: ShardIndex, address: &Address, set: Option<&SetName>) -> Self {
+    pub(super) fn new(shard: ShardIndex, address: &Address, settings: &DeliverSettings) -> Self {
         let uri: Uri = format!("http://{address}").parse().expect("a host and a port are the authority of a URI");
-        let channel = Endpoint::from(uri)
+        let endpoint = Endpoint::from(uri)
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
-        Self { client: MetricsClient::new(to_set(channel, set)), shard }
+            .keep_alive_while_idle(true);
+        let channel = settings.tls.connect_lazy(&endpoint);
+        Self { client: MetricsClient::new(to_set(channel, settings.set.as_ref())), shard }
     }
 
     /// One attempt to send what was split under `membership`.

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use prometheus_client::metrics::gauge::Gauge;
+use shardset_tls::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -50,6 +51,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Port<S> {
     pub(super) listener: TcpListener,
+    pub(super) tls: Acceptor,
     pub(super) service: S,
     pub(super) versions: Versions,
     pub(super) settings: ConnectionSettings,
@@ -94,7 +96,13 @@ impl<S: Serve> Port<S> {
     }
 
     fn connection(&self, builder: &Arc<auto::Builder<TokioExecutor>>) -> Connection<S> {
-        Connection { builder: Arc::clone(builder), service: self.service.clone(), settings: self.settings.clone() }
+        Connection {
+            builder: Arc::clone(builder),
+            tls: self.tls.clone(),
+            service: self.service.clone(),
+            settings: self.settings.clone(),
+            metrics: self.metrics.clone(),
+        }
     }
 }
 
@@ -126,8 +134,10 @@ fn report(ended: Result<(), JoinError>) {
 
 struct Connection<S> {
     builder: Arc<auto::Builder<TokioExecutor>>,
+    tls: Acceptor,
     service: S,
     settings: ConnectionSettings,
+    metrics: ReceiveMetrics,
 }
 
 impl<S: Serve> Connection<S> {
@@ -138,7 +148,15 @@ impl<S: Serve> Connection<S> {
             tracing::debug!(%error, "the connection was gone before it was served");
             return;
         }
-        let Self { builder, service, settings } = self;
+        let Self { builder, tls, service, settings, metrics } = self;
+        let stream = match tls.accept(stream).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                metrics.handshake_failed(S::LABEL);
+                tracing::debug!(%error, "a connection was let go: its TLS handshake failed");
+                return;
+            }
+        };
         let used = AtomicBool::new(false);
         let answer = |request| {
             used.store(true, Ordering::Relaxed);

@@ -95,6 +95,7 @@ pub struct ReceiveMetrics {
     taken: Family<Port, Counter>,
     connections: Family<Port, Gauge>,
     connections_refused: Family<Port, Counter>,
+    handshakes_failed: Family<Port, Counter>,
     in_flight: BytesGauge,
 }
 
@@ -110,6 +111,8 @@ impl ReceiveMetrics {
         add("shardset_gateway_taken_bytes", "Bytes of complete requests as plain protobuf", &metrics.taken);
         let help = "Connections closed at once because there were too many";
         add("shardset_gateway_connections_refused", help, &metrics.connections_refused);
+        let help = "Connections let go because their TLS handshake failed";
+        add("shardset_gateway_handshakes_failed", help, &metrics.handshakes_failed);
         registry.register("shardset_gateway_connections", "Open connections", metrics.connections.clone());
         let help = "Bytes that requests in flight take of the budget";
         registry.register("shardset_gateway_in_flight_bytes", help, metrics.in_flight.clone());
@@ -133,6 +136,10 @@ impl ReceiveMetrics {
     /// A complete request of this many bytes goes on.
     pub(super) fn taken(&self, protocol: Protocol, bytes: usize) {
         self.taken.get_or_create(&Port { protocol: protocol.into() }).inc_by(bytes as u64);
+    }
+
+    pub(super) fn handshake_failed(&self, protocol: ProtocolLabel) {
+        self.handshakes_failed.get_or_create(&Port { protocol }).inc();
     }
 
     pub(super) fn connection_refused(&self, protocol: ProtocolLabel) {

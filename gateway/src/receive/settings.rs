@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use shardset_tls::Acceptor;
 use thiserror::Error;
 
 const KIB: usize = 1024;
@@ -28,6 +29,8 @@ pub struct ReceiveSettings {
     pub retry_after: Duration,
     /// How connections are kept.
     pub connections: ConnectionSettings,
+    /// Whether connections have TLS, on both ports.
+    pub tls: Acceptor,
 }
 
 /// How connections are kept, of each port.
@@ -103,6 +106,7 @@ impl Default for ReceiveSettings {
             body_timeout: Duration::from_secs(30),
             retry_after: Duration::from_secs(1),
             connections: ConnectionSettings::default(),
+            tls: Acceptor::default(),
         }
     }
 }

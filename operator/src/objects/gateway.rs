@@ -4,7 +4,7 @@ use serde_json::json;
 use shardset_slice::names;
 
 use super::pod::{ADMIN_PORT, Container, OTLP_GRPC_PORT, OTLP_HTTP_PORT, field, port, template};
-use super::{Blueprint, Kind, Object, Tier, selector};
+use super::{Blueprint, Kind, Object, Tier, selector, tls};
 
 /// Where a gateway keeps the last membership over restarts of its container.
 const SNAPSHOT: &str = "membership";
@@ -16,7 +16,7 @@ const START_SECONDS: u32 = 60;
 
 pub(super) fn deployment(of: Blueprint<'_>) -> Object {
     let (name, gateway) = (of.name(), &of.set.spec.gateway);
-    let container = Container {
+    let mut container = Container {
         args: vec![
             "gateway".to_owned(),
             format!("--shard-set={name}"),
@@ -34,6 +34,7 @@ pub(super) fn deployment(of: Blueprint<'_>) -> Object {
         start: START_SECONDS,
         token: true,
     };
+    tls::of_gateway(of, &mut container);
     let spec = json!({
         "replicas": gateway.replicas,
         "revisionHistoryLimit": 2,
@@ -46,6 +47,6 @@ pub(super) fn deployment(of: Blueprint<'_>) -> Object {
 
 /// The workers by the names that their headless Service gives them, which do not change with their number or their addresses.
 fn worker_names(set: &str) -> String {
-    let (service, port) = (names::workers(set), names::WORKER_PORT);
-    format!("{service}-{{}}.{service}.$(SHARDSET_NAMESPACE).svc:{port}")
+    let (workers, port) = (names::workers(set), names::WORKER_PORT);
+    format!("{workers}-{{}}.{}:{port}", names::workers_in(set, "$(SHARDSET_NAMESPACE)"))
 }

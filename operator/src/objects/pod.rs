@@ -135,7 +135,7 @@ pub(super) fn field(name: &str, path: &str) -> Value {
 }
 
 /// What `more` says is added, and wins.
-fn extend(object: &mut Value, more: Value) {
+pub(super) fn extend(object: &mut Value, more: Value) {
     if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
         object.extend(more);
     }

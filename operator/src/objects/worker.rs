@@ -8,7 +8,7 @@ use shardset_crds::{Retain, Storage};
 
 use super::config::{CONFIG_PATH, Secrets, config};
 use super::pod::{ADMIN_PORT, Container, OTLP_GRPC_PORT, field, port, template};
-use super::{Blueprint, Kind, Object, Tier, selector};
+use super::{Blueprint, Kind, Object, Tier, selector, tls};
 
 const DATA: &str = "data";
 const DATA_PATH: &str = "/data";
@@ -70,7 +70,7 @@ fn pods(of: Blueprint<'_>) -> Value {
         args.push(format!("--scrape=[::]:{}", scrape.port));
         ports.push(port("scrape", u16::try_from(scrape.port).expect("the schema allows ports only")));
     }
-    let container = Container {
+    let mut container = Container {
         args,
         env: vec![
             field("SHARDSET_SHARD", "metadata.labels['apps.kubernetes.io/pod-index']"),
@@ -83,6 +83,7 @@ fn pods(of: Blueprint<'_>) -> Value {
         start: START_SECONDS,
         token: false,
     };
+    tls::of_worker(of, &mut container);
     template(of, Tier::Worker, &workers.pod, container, json!({ CONFIG_HASH: config(of.set).hash() }))
 }
 

@@ -78,6 +78,7 @@ fn a_set_that_says_everything_is_as_it_was() {
             "replicas": 3,
             "storage": { "size": "20Gi", "storageClassName": "fast", "retention": { "whenDeleted": "Delete", "whenScaled": "Retain" } },
             "durability": "Interval",
+            "ipFamily": "IPv4",
             "streams": { "max": 2_000_000, "idleSeconds": 60, "forgetAfterSeconds": 3600, "dedupeWindowSeconds": 30, "writers": "One" },
             "pod": pod,
         },
@@ -113,4 +114,13 @@ fn the_network_policies_of_a_set_that_says_nothing_about_them_but_that_there_are
         "export": { "prometheus": {}, "remoteWrite": [{ "url": "http://prometheus:9090/api/v1/write" }] },
     });
     compare_those("network.yaml", spec, |object| object.kind == Kind::NetworkPolicy);
+}
+
+#[test]
+fn the_pods_of_a_set_with_tls_are_as_they_were() {
+    let spec = json!({ "tls": {
+        "receive": { "secretName": "metrics-tls", "clientAuthority": { "name": "senders", "key": "ca.crt" } },
+        "peers": { "secretName": "demo-peers", "mode": "Preferred" },
+    } });
+    compare_those("tls.yaml", spec, |object| matches!(object.kind, Kind::StatefulSet | Kind::Deployment));
 }

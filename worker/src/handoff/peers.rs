@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shardset_model::{SetName, ShardIndex};
+use shardset_tls::PeerTls;
 use shardset_wire::{ToSet, to_set};
 use tonic::transport::{Channel, Endpoint};
 
@@ -19,6 +20,7 @@ const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Peers {
     set: Option<SetName>,
+    tls: PeerTls,
     known: Arc<Mutex<BTreeMap<ShardIndex, Peer>>>,
 }
 
@@ -29,9 +31,9 @@ struct Peer {
 }
 
 impl Peers {
-    /// Nobody yet, of this set.
-    pub(crate) fn of(set: Option<SetName>) -> Self {
-        Self { set, known: Arc::default() }
+    /// Nobody yet, of this set, who are reached so.
+    pub(crate) fn of(set: Option<SetName>, tls: PeerTls) -> Self {
+        Self { set, tls, known: Arc::default() }
     }
 
     /// Learns where workers are; where one has moved its connection goes.
@@ -57,7 +59,7 @@ impl Peers {
                 .initial_connection_window_size(STREAM_WINDOW_BYTES)
                 .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
                 .keep_alive_timeout(KEEPALIVE_TIMEOUT);
-            peer.channel = Some(endpoint.connect_lazy());
+            peer.channel = Some(self.tls.connect_lazy(&endpoint));
         }
         peer.channel.clone().map(|channel| to_set(channel, self.set.as_ref()))
     }

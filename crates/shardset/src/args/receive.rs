@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use shardset_gateway::receive::ReceiveSettings;
+use shardset_process::Tasks;
 
+use super::tls::ReceiveTlsArgs;
 use super::value::size;
 
 /// How points are received.
@@ -20,6 +22,9 @@ pub(crate) struct ReceiveArgs {
 
     #[command(flatten)]
     pub(crate) limits: RequestLimits,
+
+    #[command(flatten)]
+    tls: ReceiveTlsArgs,
 }
 
 /// How much is taken at a time.
@@ -35,14 +40,15 @@ pub(crate) struct RequestLimits {
 }
 
 impl ReceiveArgs {
-    /// Settings of the receiver.
-    pub(crate) fn settings(&self) -> ReceiveSettings {
-        ReceiveSettings {
+    /// Settings of the receiver, whose certificates `tasks` reads again.
+    pub(crate) fn settings(&self, tasks: &Tasks) -> anyhow::Result<ReceiveSettings> {
+        Ok(ReceiveSettings {
             grpc: self.otlp_grpc,
             http: self.otlp_http,
             message_bytes_max: self.limits.max_request_size,
             in_flight_bytes_max: self.limits.max_in_flight as u64,
+            tls: self.tls.acceptor(tasks)?,
             ..ReceiveSettings::default()
-        }
+        })
     }
 }

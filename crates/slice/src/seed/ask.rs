@@ -4,14 +4,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use shardset_membership::Address;
-use shardset_model::SetName;
 use shardset_process::logging::chain;
 use shardset_wire::{ControlClient, to_set};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tonic::transport::Endpoint;
 
-use super::WorkerNames;
+use super::Seed;
 use super::choice::Answer;
 
 /// For one question: to resolve a name, to connect, and the answer, which a worker gives from its thread behind what waits there.
@@ -29,12 +28,12 @@ pub(super) fn is_over(deadline: Instant) -> bool {
 }
 
 /// Asks these workers at once.
-pub(super) async fn each(names: &WorkerNames, set: &SetName, shards: Range<u32>) -> Vec<(u32, Answer)> {
+pub(super) async fn each(seed: &Seed, shards: Range<u32>) -> Vec<(u32, Answer)> {
     let mut asked = JoinSet::new();
     for shard in shards {
-        let (name, set) = (names.of(shard), set.clone());
+        let (name, seed) = (seed.names.of(shard), seed.clone());
         asked.spawn(async move {
-            let answer = timeout(QUESTION, one(shard, &name, set)).await;
+            let answer = timeout(QUESTION, one(shard, &name, &seed)).await;
             (shard, answer.unwrap_or_else(|_| Err(format!("{name} does not answer in time"))))
         });
     }
@@ -44,12 +43,14 @@ pub(super) async fn each(names: &WorkerNames, set: &SetName, shards: Range<u32>)
     answers
 }
 
-async fn one(shard: u32, name: &Address, set: SetName) -> Answer {
+async fn one(shard: u32, name: &Address, seed: &Seed) -> Answer {
     let unreachable = |error: tonic::transport::Error| format!("{name} can not be reached: {}", chain(&error));
     let endpoint = Endpoint::from_shared(format!("http://{name}")).map_err(unreachable)?;
-    let channel = endpoint.connect_timeout(CONNECT).connect().await.map_err(unreachable)?;
-    let report =
-        ControlClient::new(to_set(channel, Some(&set))).status().await.map_err(|status| status.message().to_owned())?;
+    let channel = seed.tls.connect(&endpoint.connect_timeout(CONNECT)).await.map_err(unreachable)?;
+    let report = ControlClient::new(to_set(channel, Some(&seed.set)))
+        .status()
+        .await
+        .map_err(|status| status.message().to_owned())?;
     if report.shard.get() == shard {
         Ok(report.membership)
     } else {

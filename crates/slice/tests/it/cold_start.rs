@@ -7,6 +7,7 @@ use shardset_membership::{Expect, Origin, Published, Record, Refusals, WorkerAt,
 use shardset_model::{Membership, Phase};
 use shardset_process::Tasks;
 use shardset_slice::{Seed, Source, WorkerNames, watch};
+use shardset_tls::PeerTls;
 
 use crate::api::{SET, Server};
 use crate::workers::Workers;
@@ -23,7 +24,7 @@ struct Gateway {
 impl Gateway {
     fn start(server: &Server, names: WorkerNames, snapshot: Option<PathBuf>) -> Self {
         let (refusals, tasks) = (Refusals::default(), Tasks::default());
-        let seed = Seed { names, set: format!("ns/{SET}").parse().unwrap() };
+        let seed = Seed { names, set: format!("ns/{SET}").parse().unwrap(), tls: PeerTls::default() };
         let source = Source { namespace: "ns".into(), set: SET.into(), snapshot, workers: Some(seed) };
         Self { published: watch(server.client(), source, &refusals, &tasks), refusals, _tasks: tasks }
     }

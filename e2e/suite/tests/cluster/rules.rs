@@ -139,6 +139,19 @@ fn creations() -> Vec<Row> {
             json!({ "gateway": { "pod": { "labels": { "shardset.dev/set": "a" } } } }),
             Some("labels must not begin with"),
         ),
+        ("a family of addresses", json!({ "workers": { "ipFamily": "IPv6" } }), None),
+        ("a family that is none", json!({ "workers": { "ipFamily": "IPX" } }), Some("supported values")),
+        ("TLS", json!({ "tls": { "receive": { "secretName": "a" }, "peers": { "secretName": "b" } } }), None),
+        (
+            "TLS without a certificate",
+            json!({ "tls": { "receive": {} } }),
+            Some("spec.tls.receive.secretName: Required"),
+        ),
+        (
+            "TLS that is halfway",
+            json!({ "tls": { "peers": { "secretName": "b", "mode": "Permissive" } } }),
+            Some("supported values"),
+        ),
         ("a field that is none", json!({ "workers": { "replica": 3 } }), Some("unknown field")),
         ("a mode that is none", json!({ "rebalance": { "mode": "Off" } }), Some("supported values")),
         (
@@ -164,6 +177,17 @@ fn changes() -> Vec<Row> {
             "another class",
             json!({ "workers": { "storage": { "storageClassName": "x" } } }),
             Some("storageClassName can not be changed"),
+        ),
+        (
+            "another family of addresses",
+            json!({ "workers": { "ipFamily": "IPv6" } }),
+            Some("ipFamily can not be changed"),
+        ),
+        ("TLS for those that can", json!({ "tls": { "peers": { "secretName": "b", "mode": "Preferred" } } }), None),
+        (
+            "TLS for all, at once",
+            json!({ "tls": { "peers": { "secretName": "b" } } }),
+            Some("comes to a set, and goes from it, by way of mode Preferred"),
         ),
     ]
 }

@@ -5,6 +5,7 @@ mod cold_start;
 mod manifests;
 mod parts;
 mod steps;
+mod tls;
 mod upgrade;
 
 use std::collections::BTreeMap;

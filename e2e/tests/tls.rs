@@ -1,0 +1,158 @@
+//! TLS towards real senders, and between processes of our own.
+#![cfg(feature = "real-parts")]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::ensure;
+use shardset_e2e::certificates::{Authority, Files};
+use shardset_e2e::child::Running;
+use shardset_e2e::prometheus::Prometheus;
+use shardset_e2e::sdk::Sdk;
+use shardset_e2e::shardset::{self, PATIENCE, Shardset};
+use shardset_e2e::{ports, totals, wait};
+
+/// The name in the certificates of workers.
+const WORKERS: &str = "workers.example";
+
+#[tokio::test]
+async fn an_sdk_sends_with_tls_and_a_certificate_of_its_own_over_both_protocols() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::new()?;
+    let gateway = authority.issue_files(folder.path(), "gateway", &["localhost", "127.0.0.1"])?;
+    let sender = authority.issue_files(folder.path(), "sender", &["sender"])?;
+    let prometheus = Prometheus::start().await?;
+    let [certificate, key, authorities] = paths(&gateway);
+    let flags = [
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-client-ca-file",
+        &authorities,
+        "--export-interval",
+        "500ms",
+        "--remote-write",
+        &prometheus.write_url(),
+    ];
+    let shardset = Shardset::start(&flags).await?;
+    let [certificate, key, authorities] = paths(&sender);
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", authorities.as_str()),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &key),
+    ];
+    for (protocol, address) in [("grpc", shardset.grpc), ("http/protobuf", shardset.http)] {
+        let endpoint = format!("https://localhost:{}", address.port());
+        let recorded = Sdk::Python.run_in(&environment, "instruments", &[protocol, &endpoint])?;
+        totals::check(&prometheus, &recorded, protocol).await?;
+    }
+    ensure!(reqwest::get(Shardset::url(shardset.http, "/v1/metrics")).await.is_err(), "a plain request is answered");
+    let failed = shardset.own_metrics().await?.values("shardset_gateway_handshakes_failed_total", &[]);
+    ensure!(failed.iter().sum::<f64>() == 1.0, "handshakes that failed: {failed:?}");
+    Ok(())
+}
+
+fn paths(files: &Files) -> [String; 3] {
+    [&files.certificate, &files.private_key, &files.authority].map(|path| path.display().to_string())
+}
+
+/// Processes of one set, with the flags that each of them has.
+struct Parts<'a> {
+    folder: &'a Path,
+    membership: String,
+    workers: Vec<SocketAddr>,
+    grpc: SocketAddr,
+    scrapes: Vec<SocketAddr>,
+    running: Vec<Running>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(folder: &'a Path) -> Self {
+        let membership = folder.join("members.json").display().to_string();
+        let (workers, scrapes) = (vec![ports::free(), ports::free()], vec![ports::free(), ports::free()]);
+        Self { folder, membership, workers, grpc: ports::free(), scrapes, running: Vec::new() }
+    }
+
+    fn start(&mut self, name: &str, flags: &[&str]) -> anyhow::Result<()> {
+        let mut command = Command::new(shardset::binary()?);
+        command.args(flags);
+        self.running.push(Running::start(name, command, self.folder)?);
+        Ok(())
+    }
+
+    fn start_all(&mut self, peers: &[String]) -> anyhow::Result<()> {
+        let peers: Vec<&str> = peers.iter().map(String::as_str).collect();
+        for shard in 0..2 {
+            let (listen, scrape) = (self.workers[shard].to_string(), self.scrapes[shard].to_string());
+            let (number, admin) = (shard.to_string(), ports::free().to_string());
+            let data = self.folder.join("data").display().to_string();
+            let flags = ["worker", "--shard", &number, "--listen", &listen, "--scrape", &scrape, "--admin", &admin];
+            let more = ["--data-dir", &data, "--export-interval", "200ms"];
+            self.start(&format!("worker-{shard}"), &[&flags[..], &more, &peers].concat())?;
+        }
+        let (grpc, http, admin) = (self.grpc.to_string(), ports::free().to_string(), ports::free().to_string());
+        let membership = self.membership.clone();
+        let flags = ["gateway", "--membership", &membership, "--otlp-grpc", &grpc, "--otlp-http", &http];
+        self.start("gateway", &[&flags[..], &["--admin", &admin], &peers].concat())
+    }
+
+    fn scale(&self, shards: &str, peers: &[String]) -> anyhow::Result<String> {
+        let [first, second] = [0, 1].map(|shard: usize| self.workers[shard].to_string());
+        let flags = ["scale", shards, "--membership", &self.membership, "--worker", &first, "--worker", &second];
+        let flags: Vec<&str> =
+            flags.into_iter().chain(["--timeout", "10s"]).chain(peers.iter().map(String::as_str)).collect();
+        let (status, said) = shardset::output(&flags)?;
+        ensure!(status.success(), "{said}");
+        Ok(said)
+    }
+}
+
+fn flags(files: &Files, mode: &str) -> Vec<String> {
+    let [certificate, key, authority] = paths(files);
+    [
+        ("cert-file", certificate),
+        ("key-file", key),
+        ("ca-file", authority),
+        ("server-name", WORKERS.to_owned()),
+        ("mode", mode.to_owned()),
+    ]
+    .map(|(name, value)| format!("--peer-tls-{name}={value}"))
+    .into()
+}
+
+#[tokio::test]
+async fn parts_talk_with_tls_move_streams_and_take_a_new_certificate() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::new()?;
+    let files = authority.issue_files(folder.path(), "part", &[WORKERS])?;
+    let peers = flags(&files, "required");
+    let mut parts = Parts::new(folder.path());
+    parts.start_all(&peers)?;
+    wait::until("workers are told", PATIENCE, async || parts.scale("1", &peers)).await?;
+
+    let stranger = Authority::new()?.issue_files(folder.path(), "stranger", &[WORKERS])?;
+    for (who, flags) in [("nobody", Vec::new()), ("a stranger", self::flags(&stranger, "required"))] {
+        let said = parts.scale("2", &flags).expect_err(who).to_string();
+        ensure!(said.contains("worker 0"), "{who}: {said}");
+    }
+
+    // A certificate that is renewed while streams are counted and move.
+    fs::rename(&authority.issue_files(folder.path(), "next", &[WORKERS])?.certificate, &files.certificate)?;
+    fs::rename(folder.path().join("next-key.pem"), &files.private_key)?;
+    let grpc = Shardset::url(parts.grpc, "");
+    // In the end worker 0 has all streams again.
+    let verify = Shardset::url(parts.scrapes[0], "/metrics");
+    let mut command = Command::new(shardset::binary()?);
+    command.args(["load", "--otlp-grpc", &grpc, "--protocols", "grpc", "--duration", "15s", "--rate", "500"]);
+    command.args(["--interval", "1s", "--verify", &verify]);
+    let load = Running::start("load", command, folder.path())?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    parts.scale("2", &peers)?;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    parts.scale("1", &peers)?;
+    load.succeed(PATIENCE).await.map(drop)
+}

@@ -153,7 +153,8 @@ impl Keeper {
     ) -> Option<(Wanted, Option<Record>, Option<Round>)> {
         let cluster = self.coordinator.cluster();
         cluster.know(Arc::clone(set), &sight.worker_pods, sight.slice.clone());
-        if cluster.is_out_of_reach() {
+        let is_out_of_reach = cluster.is_out_of_reach();
+        if is_out_of_reach {
             blocked.push(NO_CERTIFICATE.to_owned());
         }
         let record = cluster.record().unwrap_or_else(|error| {
@@ -169,7 +170,11 @@ impl Keeper {
         };
         self.coordinator.wish(wanted.wish.clone());
         self.give_up(set, record.as_ref());
-        let round = self.coordinator.round().await.map_err(|error| blocked.push(chain(&error))).ok();
+        let round = if is_out_of_reach {
+            None
+        } else {
+            self.coordinator.round().await.map_err(|error| blocked.push(chain(&error))).ok()
+        };
         self.learn(round.as_ref());
         if let Err(error) = self.coordinator.cluster().publish_places().await {
             blocked.push(chain(&error));

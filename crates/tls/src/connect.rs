@@ -175,9 +175,9 @@ mod tests {
     /// How a request reaches the server there, or why not.
     async fn way(from: &PeerTls, address: &str) -> Result<&'static str, String> {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = from.connect(&endpoint).await.map_err(|error| chain(&error).to_string())?;
+        let channel = from.connect(&endpoint).await.map_err(|error| chain(&error))?;
         let asked = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
-        asked.map_err(|status| chain(&status).to_string())?;
+        asked.map_err(|status| chain(&status))?;
         let Some(terms) = &from.0 else { return Ok("plain") };
         match terms.connect(endpoint.uri()).await {
             Ok(Connection::Plain(_)) => Ok("plain"),

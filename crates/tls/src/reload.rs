@@ -81,7 +81,7 @@ impl Reload {
                 Some(made)
             }
             Err(error) => {
-                let why = chain(&error).to_string();
+                let why = chain(&error);
                 if self.complained.as_ref() != Some(&why) {
                     tracing::warn!(error = why, "a new certificate can not be used; the one from before stays in use");
                 }

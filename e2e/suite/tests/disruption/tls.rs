@@ -77,10 +77,10 @@ async fn turn(set: &Set, mode: Option<&str>, workers: i32) -> anyhow::Result<()>
     set.change(peers(mode)).await?;
     let flag = mode.map(|mode| format!("--peer-tls-mode={}", mode.to_lowercase()));
     let is_as_it_should = |pod: &Pod| {
-        let args =
+        let mut args =
             pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|container| container.args.iter().flatten());
-        let found = args.filter(|arg| arg.starts_with("--peer-tls-mode=")).cloned().next();
-        found == flag && pod.metadata.deletion_timestamp.is_none()
+        let found = args.find(|arg| arg.starts_with("--peer-tls-mode="));
+        found == flag.as_ref() && pod.metadata.deletion_timestamp.is_none()
     };
     let all = format!("{}={}", names::SET, set.name);
     set.space

@@ -3,6 +3,7 @@
 //! Secrets are named and never written here; they are mounted into the workers' pods.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema;
@@ -12,8 +13,8 @@ use crate::schema;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = (
-        "(has(self.remoteWrite) && size(self.remoteWrite) > 0) || has(self.prometheus)",
-        "export must have at least one destination: remoteWrite or prometheus"
+        "(has(self.remoteWrite) && size(self.remoteWrite) > 0) || (has(self.otlp) && size(self.otlp) > 0) || has(self.prometheus)",
+        "export must have at least one destination: remoteWrite, otlp or prometheus"
     ),
     validation = (
         "self.heartbeatSeconds >= self.intervalSeconds",
@@ -26,6 +27,11 @@ pub struct Export {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["url".into()]))]
     #[schemars(length(max = 8))]
     pub remote_write: Vec<RemoteWrite>,
+    /// Backends that take OTLP. Streams go there under the names and attributes that they came with, as cumulative points.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["url".into()]))]
+    #[schemars(length(max = 8))]
+    pub otlp: Vec<Otlp>,
     /// Lets a Prometheus scrape the workers, at /metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<Prometheus>,
@@ -96,7 +102,132 @@ pub struct RemoteWrite {
     pub headers: Vec<Header>,
     /// Whom to trust, and who we are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<RemoteWriteTls>,
+    pub tls: Option<BackendTls>,
+}
+
+/// A backend that takes OTLP.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "!(has(self.bearerToken) && has(self.basicAuth))",
+        "otlp must have at most one of bearerToken and basicAuth"
+    ),
+    validation = (
+        "self.protocol != 'grpc' || !isURL(self.url) || url(self.url).getEscapedPath() in ['', '/']",
+        "url must have no path where protocol is grpc"
+    ),
+    validation = (
+        "self.protocol == 'grpc' || !isURL(self.url) || !(url(self.url).getEscapedPath() in ['', '/'])",
+        "url must have a path where protocol is http/protobuf, such as /v1/metrics"
+    )
+)]
+pub struct Otlp {
+    /// Where it is: `http://collector:4317` for grpc; for http/protobuf with its path, such as `http://collector:4318/v1/metrics` or
+    /// `http://prometheus:9090/api/v1/otlp/v1/metrics`.
+    #[x_kube(validation = (
+        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
+        "url must be an http or https URL with a host"
+    ))]
+    #[schemars(length(min = 1, max = 2048))]
+    pub url: String,
+    /// How it takes OTLP: grpc or http/protobuf.
+    pub protocol: OtlpProtocol,
+    /// How requests are compressed: gzip or none.
+    #[serde(default)]
+    pub compression: Compression,
+    /// After how many seconds a request is given up and sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 600))]
+    pub timeout_seconds: Option<i32>,
+    /// A key of a Secret whose value is sent as a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer_token: Option<SecretKey>,
+    /// A name and a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
+    /// Headers (of grpc: metadata) that are sent with every request, such as X-Scope-OrgID.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 32))]
+    pub headers: Vec<Header>,
+    /// Whom to trust, and who we are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<BackendTls>,
+}
+
+/// How a backend takes OTLP, by the names of OpenTelemetry's own settings.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, JsonSchema)]
+pub enum OtlpProtocol {
+    /// By gRPC.
+    #[serde(rename = "grpc")]
+    Grpc,
+    /// By HTTP, in protobuf.
+    #[serde(rename = "http/protobuf")]
+    HttpProtobuf,
+}
+
+/// How OTLP requests are compressed.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// By gzip.
+    #[default]
+    Gzip,
+    /// Not at all.
+    None,
+}
+
+/// What the settings of all backends that are written to share.
+#[derive(Clone, Copy, Debug)]
+pub struct Backend<'a> {
+    /// Where it is.
+    pub url: &'a str,
+    /// After how many seconds a request is given up.
+    pub timeout_seconds: Option<i32>,
+    /// A key of a Secret whose value is sent as a bearer token.
+    pub bearer_token: Option<&'a SecretKey>,
+    /// A name and a password.
+    pub basic_auth: Option<&'a BasicAuth>,
+    /// Headers of every request.
+    pub headers: &'a [Header],
+    /// Whom to trust, and who we are.
+    pub tls: Option<&'a BackendTls>,
+}
+
+impl Export {
+    /// Everything that is written to.
+    pub fn backends(&self) -> impl Iterator<Item = Backend<'_>> {
+        self.remote_write.iter().map(RemoteWrite::backend).chain(self.otlp.iter().map(Otlp::backend))
+    }
+}
+
+impl RemoteWrite {
+    /// What it shares with the others.
+    pub fn backend(&self) -> Backend<'_> {
+        Backend {
+            url: &self.url,
+            timeout_seconds: self.timeout_seconds,
+            bearer_token: self.bearer_token.as_ref(),
+            basic_auth: self.basic_auth.as_ref(),
+            headers: &self.headers,
+            tls: self.tls.as_ref(),
+        }
+    }
+}
+
+impl Otlp {
+    /// What it shares with the others.
+    pub fn backend(&self) -> Backend<'_> {
+        Backend {
+            url: &self.url,
+            timeout_seconds: self.timeout_seconds,
+            bearer_token: self.bearer_token.as_ref(),
+            basic_auth: self.basic_auth.as_ref(),
+            headers: &self.headers,
+            tls: self.tls.as_ref(),
+        }
+    }
 }
 
 /// Signatures of AWS (Signature Version 4).
@@ -155,7 +286,7 @@ pub struct BasicAuth {
     "has(self.certificate) == has(self.privateKey)",
     "certificate and privateKey must be given together"
 ))]
-pub struct RemoteWriteTls {
+pub struct BackendTls {
     /// Certificates to trust beside the system's roots, in PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<SecretKey>,

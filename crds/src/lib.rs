@@ -21,7 +21,10 @@ mod status;
 mod tls;
 mod workers;
 
-pub use export::{BasicAuth, Export, ExternalLabel, Header, Prometheus, RemoteWrite, RemoteWriteTls, SecretKey, SigV4};
+pub use export::{
+    Backend, BackendTls, BasicAuth, Compression, Export, ExternalLabel, Header, Otlp, OtlpProtocol, Prometheus,
+    RemoteWrite, SecretKey, SigV4,
+};
 pub use gateway::{Gateway, GatewayService, ServiceType};
 pub use manifest::manifest;
 pub use network::NetworkPolicy;

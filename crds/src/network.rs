@@ -31,8 +31,8 @@ pub struct NetworkPolicy {
     #[serde(default = "schema::api_server_ports")]
     #[schemars(schema_with = "schema::ports")]
     pub api_server_ports: Vec<i32>,
-    /// More rules for what workers may reach, as in a NetworkPolicy. The ports that stand in the URLs of remoteWrite are open to every
-    /// address already; a Service that forwards to another port needs that one here, and so does a proxy.
+    /// More rules for what workers may reach, as in a NetworkPolicy. The ports that stand in the URLs of remoteWrite and otlp are
+    /// open to every address already; a Service that forwards to another port needs that one here, and so does a proxy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::any_objects")]
     pub extra_egress: Vec<Value>,

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Metrics of `shardset load` that are no counters.
 pub const MAY_FALL: [&str; 2] = ["load_queue_length", "load_temperature_celsius"];
 
-/// A running Prometheus 3 with its remote-write receiver on.
+/// A running Prometheus 3 with its receivers of remote write and OTLP on.
 pub struct Prometheus {
     /// Where it is reached.
     pub address: SocketAddr,
@@ -71,7 +71,17 @@ impl Prometheus {
     ///
     /// When it does not start, or is not ready in time.
     pub async fn start_configured(scrape_configs: Value) -> anyhow::Result<Self> {
-        Self::start_in(tempfile::tempdir()?, scrape_configs).await
+        Self::start_in(tempfile::tempdir()?, json!({ "scrape_configs": scrape_configs })).await
+    }
+
+    /// Starts it as its documentation asks of one that takes OTLP: what came a while ago is taken too.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_for_otlp() -> anyhow::Result<Self> {
+        let storage = json!({ "tsdb": { "out_of_order_time_window": "30m" } });
+        Self::start_in(tempfile::tempdir()?, json!({ "storage": storage })).await
     }
 
     /// Starts it with nothing to scrape; its data and its log stay under `parent`.
@@ -81,12 +91,12 @@ impl Prometheus {
     /// When it does not start, or is not ready in time.
     pub async fn start_under(parent: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("prometheus-").disable_cleanup(true).tempdir_in(parent)?;
-        Self::start_in(folder, json!([])).await
+        Self::start_in(folder, json!({})).await
     }
 
-    async fn start_in(folder: TempDir, scrape_configs: Value) -> anyhow::Result<Self> {
+    async fn start_in(folder: TempDir, mut configuration: Value) -> anyhow::Result<Self> {
+        configuration["global"] = json!({ "scrape_interval": "1s" });
         // YAML is a superset of JSON.
-        let configuration = json!({ "global": { "scrape_interval": "1s" }, "scrape_configs": scrape_configs });
         fs::write(folder.path().join("prometheus.yml"), configuration.to_string())?;
         let address = ports::free();
         let mut started = Self { address, running: run(address, &folder)?, folder };
@@ -122,6 +132,11 @@ impl Prometheus {
     /// The URL to write to.
     pub fn write_url(&self) -> String {
         format!("{}/api/v1/write", self.url())
+    }
+
+    /// The URL to send OTLP to.
+    pub fn otlp_url(&self) -> String {
+        format!("{}/api/v1/otlp/v1/metrics", self.url())
     }
 
     /// Answers a PromQL expression, now or at a time in seconds.
@@ -249,7 +264,7 @@ impl Series {
 
 fn run(address: SocketAddr, folder: &TempDir) -> anyhow::Result<Running> {
     let mut command = Command::new(tool("SHARDSET_E2E_PROMETHEUS")?.join("prometheus"));
-    command.current_dir(folder.path()).arg("--web.enable-remote-write-receiver");
+    command.current_dir(folder.path()).args(["--web.enable-remote-write-receiver", "--web.enable-otlp-receiver"]);
     command.arg(format!("--web.listen-address={address}"));
     command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=warn"]);
     Running::start("prometheus", command, folder.path())

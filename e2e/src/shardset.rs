@@ -122,6 +122,18 @@ impl Shardset {
         Exposition::read(&Self::url(self.admin, "/metrics")).await
     }
 
+    /// Has another number of workers or another routing key, and waits until streams are where they belong.
+    ///
+    /// # Errors
+    ///
+    /// With what `shardset scale` says when it fails.
+    pub fn scale(&self, to: &[&str]) -> anyhow::Result<()> {
+        let admin = self.admin.to_string();
+        let (done, text) = output(&[&["scale", "--admin", &admin], to].concat())?;
+        ensure!(done.success(), "{text}");
+        Ok(())
+    }
+
     /// An error unless it runs and is ready for requests.
     ///
     /// # Errors

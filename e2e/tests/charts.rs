@@ -539,12 +539,12 @@ const FIRES: &[Fires<'_>] = &[
     ("ShardsetPointsForeign", &[("shardset_worker_points_foreign_total{namespace='n', set='s', shard='0'}", "0+1x100")], true),
     ("ShardsetDiskUnwritable", &[("shardset_worker_journal_unwritable{namespace='n', set='s', shard='0', pod='a'}", "0x80 1x20")], true),
     // Nothing has ever been taken, and something waits.
-    ("ShardsetDestinationBehind", &[("shardset_remote_write_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100")], true),
-    ("ShardsetDestinationBehind", &[("shardset_remote_write_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100"), ("shardset_remote_write_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "60x100")], true),
-    ("ShardsetDestinationBehind", &[("shardset_remote_write_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100"), ("shardset_remote_write_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "0+60x100")], false),
+    ("ShardsetDestinationBehind", &[("shardset_export_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100")], true),
+    ("ShardsetDestinationBehind", &[("shardset_export_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100"), ("shardset_export_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "60x100")], true),
+    ("ShardsetDestinationBehind", &[("shardset_export_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100"), ("shardset_export_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "0+60x100")], false),
     // Nothing has been sent for long because nothing is to be sent.
-    ("ShardsetDestinationBehind", &[("shardset_remote_write_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "0x100"), ("shardset_remote_write_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "60x100")], false),
-    ("ShardsetSamplesDropped", &[("shardset_remote_write_samples_dropped_total{namespace='n', set='s', destination='d', reason='r'}", "0+1x100")], true),
+    ("ShardsetDestinationBehind", &[("shardset_export_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "0x100"), ("shardset_export_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "60x100")], false),
+    ("ShardsetSamplesDropped", &[("shardset_export_samples_dropped_total{namespace='n', set='s', destination='d', reason='r'}", "0+1x100")], true),
     ("ShardsetShardsUneven", &[("shardset_worker_streams{namespace='n', set='s', shard='0', state='live'}", "90000x100"), ("shardset_worker_streams{namespace='n', set='s', shard='1', state='live'}", "10000x100"), ("shardset_worker_streams{namespace='n', set='s', shard='2', state='live'}", "10000x100")], true),
     ("ShardsetShardsUneven", &[("shardset_worker_streams{namespace='n', set='s', shard='0', state='live'}", "90000x100"), ("shardset_worker_streams{namespace='n', set='s', shard='1', state='live'}", "60000x100")], false),
 ];

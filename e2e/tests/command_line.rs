@@ -21,6 +21,7 @@ fn help_lists_the_verbs_and_every_flag_of_local() -> anyhow::Result<()> {
         "data-dir",
         "export-interval",
         "remote-write",
+        "export-otlp",
         "config",
     ] {
         ensure!(text.contains(&format!("--{flag} ")), "--{flag} is missing: {text}");

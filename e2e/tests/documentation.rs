@@ -35,16 +35,18 @@ fn the_page_of_settings_names_every_key_of_a_destination() -> anyhow::Result<()>
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("shardset.toml");
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md"))?;
-    for (inside, wrong) in
-        [("", "no-such-key = 1"), ("basic-auth", "basic-auth = { x = 1 }"), ("tls", "tls = { x = 1 }")]
-    {
-        fs::write(&path, format!("[[remote-write]]\nurl = \"http://127.0.0.1/\"\n{wrong}\n"))?;
-        let (status, text) = output(&["local", "--config", &path.display().to_string()])?;
-        ensure!(!status.success());
-        // The parser names what it would have taken: "expected one of `url`, `timeout`".
-        let (_, known) = text.split_once("expected one of ").with_context(|| format!("{inside}: {text}"))?;
-        for key in known.lines().next().unwrap_or_default().split('`').skip(1).step_by(2) {
-            ensure!(page.contains(&format!("`{key}`")), "{inside} {key} is not on the page");
+    for kind in ["remote-write", "export-otlp"] {
+        for (inside, wrong) in
+            [("", "no-such-key = 1"), ("basic-auth", "basic-auth = { x = 1 }"), ("tls", "tls = { x = 1 }")]
+        {
+            fs::write(&path, format!("[[{kind}]]\nurl = \"http://127.0.0.1/\"\n{wrong}\n"))?;
+            let (status, text) = output(&["local", "--config", &path.display().to_string()])?;
+            ensure!(!status.success());
+            // The parser names what it would have taken: "expected one of `url`, `timeout`".
+            let (_, known) = text.split_once("expected one of ").with_context(|| format!("{kind} {inside}: {text}"))?;
+            for key in known.lines().next().unwrap_or_default().split('`').skip(1).step_by(2) {
+                ensure!(page.contains(&format!("`{key}`")), "{kind} {inside} {key} is not on the page");
+            }
         }
     }
     Ok(())
@@ -90,7 +92,7 @@ async fn the_page_of_metrics_lists_every_metric() -> anyhow::Result<()> {
     }
     let shown = wait::until("every family that this makes show", PATIENCE, async || {
         let shown = shardset.own_metrics().await?;
-        let late = ["shardset_remote_write_retries_total", "shardset_worker_export_samples_total"];
+        let late = ["shardset_export_retries_total", "shardset_worker_export_samples_total"];
         ensure!(late.iter().all(|name| shown.sum(name, &[]) > 0.0), "not yet");
         Ok(shown)
     })

@@ -25,9 +25,9 @@ async fn no_counter_resets_while_the_number_of_workers_changes_under_load() -> a
     })
     .await?;
     for shards in ["5", "2", "4"] {
-        scale(&shardset, &[shards])?;
+        shardset.scale(&[shards])?;
     }
-    scale(&shardset, &["4", "--routing-key", "resource"])?;
+    shardset.scale(&["4", "--routing-key", "resource"])?;
     running.succeed(LOAD_PATIENCE).await?;
     let fallen = prometheus.fallen(300).await?;
     ensure!(fallen.is_empty(), "{} counters were reset: {fallen:?}", fallen.len());
@@ -37,7 +37,7 @@ async fn no_counter_resets_while_the_number_of_workers_changes_under_load() -> a
 #[tokio::test]
 async fn a_number_of_workers_outlives_a_restart() -> anyhow::Result<()> {
     let mut shardset = Shardset::start(&["--export-interval", "500ms"]).await?;
-    scale(&shardset, &["2"])?;
+    shardset.scale(&["2"])?;
     shardset.stop().await?;
     shardset.start_again().await?;
     wait::until("two workers of the second epoch", PATIENCE, async || {
@@ -46,11 +46,4 @@ async fn a_number_of_workers_outlives_a_restart() -> anyhow::Result<()> {
         Ok(())
     })
     .await
-}
-
-fn scale(shardset: &Shardset, to: &[&str]) -> anyhow::Result<()> {
-    let admin = shardset.admin.to_string();
-    let (done, text) = output(&[&["scale", "--admin", &admin], to].concat())?;
-    ensure!(done.success(), "{text}");
-    Ok(())
 }

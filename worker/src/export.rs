@@ -5,7 +5,7 @@
 //! backend is away, ticks are left out and nothing piles up but the few pieces in flight: totals are cumulative, so the pass
 //! that gets through tells everything (`moments`).
 //!
-//! Pieces of one pass hold different streams, so several may be in flight; two passes may not, since remote write wants the
+//! Pieces of one pass hold different streams, so several may be in flight; two passes may not, since backends want the
 //! samples of a series in order.
 //!
 //! At a stop every destination gets one last pass, as far as the grace period allows.
@@ -18,8 +18,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shardset_export::{Delivered, Destination, Stopped};
 use shardset_process::clock::now;
-use shardset_remote_write::{Delivered, Destination, Stopped};
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -186,21 +186,21 @@ async fn deliver(
 ) -> Result<Piece, Stopped> {
     let made = Instant::now();
     let delivered = to.deliver(&chunk.batch, &give_up).await?;
-    Ok(Piece::of(chunk.told, chunk.batch.series(), &delivered, made.elapsed() >= old_after))
+    Ok(Piece::of(chunk.told, chunk.batch.entries(), &delivered, made.elapsed() >= old_after))
 }
 
 impl Piece {
-    /// What became of a piece of so many series. What an old piece is refused for its age was right when it was made; a zero that is
+    /// What became of a piece of so many entries. What an old piece is refused for its age was right when it was made; a zero that is
     /// refused for it may have been put too far back, and what is given up with others that are refused may be right: these get one
     /// more chance.
-    fn of(all: Vec<Telling>, series: usize, delivered: &Delivered, is_old: bool) -> Self {
+    fn of(all: Vec<Telling>, entries: usize, delivered: &Delivered, is_old: bool) -> Self {
         if delivered.aged.is_empty() && delivered.unproven.is_empty() {
             return Self { told: all, again: Vec::new() };
         }
-        let ends = all.iter().skip(1).map(|next| next.series).chain([series]);
+        let ends = all.iter().skip(1).map(|next| next.entry).chain([entries]);
         let (mut told, mut again) = (Vec::new(), Vec::new());
         for (telling, end) in all.iter().zip(ends) {
-            let is_in = |runs: &[Range<usize>]| runs.iter().any(|run| run.start < end && telling.series < run.end);
+            let is_in = |runs: &[Range<usize>]| runs.iter().any(|run| run.start < end && telling.entry < run.end);
             let is_first = !telling.is_again;
             let is_late = is_in(&delivered.aged) && (is_old || telling.is_zero && is_first);
             let is_unproven = is_in(&delivered.unproven) && is_first;
@@ -218,8 +218,7 @@ mod tests {
 
     #[test]
     fn what_may_be_taken_as_it_is_later_is_told_again() {
-        let telling =
-            |slot, series, is_zero, is_again| Telling { slot, time: UnixMillis(1), series, is_zero, is_again };
+        let telling = |slot, entry, is_zero, is_again| Telling { slot, time: UnixMillis(1), entry, is_zero, is_again };
         let all = vec![
             telling(0, 0, false, false),
             telling(1, 2, true, false),

@@ -1,7 +1,7 @@
 //! A worker: counts the streams of one shard and tells destinations their totals.
 //!
 //! The street is admit -> accumulate -> persist -> export, composed in `pipeline`. What counts and what a total is stands in
-//! `shardset_accumulate`; what a total is called stands in `shardset_remote_write`; this crate is the shell that gives them
+//! `shardset_accumulate`; what a total is called stands in `shardset_export`; this crate is the shell that gives them
 //! a thread, a clock, files and sockets, and keeps the order between them: durable before answered, delivered before done.
 //!
 //! In a move it gives streams to their new owners and takes those that come (`handoff`); the rules are `shardset_handoff`'s.

@@ -161,10 +161,11 @@ impl Worker {
             listener.local_addr().map_err(|source| StartError::Listen { address: settings.listen, source })?;
         let metrics = process.metrics.of(shard);
         let (mailbox, events) = Mailbox::new(settings.mailbox_events_max, metrics.mailbox.clone());
-        let (moves, there) = (Arc::new(Notify::new()), destinations.len());
+        let moves = Arc::new(Notify::new());
+        let protocols: Vec<_> = destinations.iter().map(|to| to.destination.protocol()).collect();
         let recover = {
             let (settings, metrics, moves) = (settings.clone(), metrics.clone(), Arc::clone(&moves));
-            move || Shard::recover(&settings, shard, opening, there, moves, metrics)
+            move || Shard::recover(&settings, shard, opening, &protocols, moves, metrics)
         };
         recover_and_run(shard, recover, events, process).await?;
 

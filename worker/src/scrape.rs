@@ -24,8 +24,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http_body::Frame;
+use shardset_export::{Exposition, FamilyType, TextFormat};
 use shardset_model::ShardIndex;
-use shardset_remote_write::{Exposition, FamilyType, TextFormat};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::pipeline::Worker;

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use shardset_export::Translation;
 use shardset_model::SetName;
-use shardset_remote_write::Translation;
 use shardset_tls::PeerTls;
 
 const MIB: usize = 1024 * 1024;

@@ -25,6 +25,7 @@ mod unserved;
 use std::sync::Arc;
 
 use shardset_accumulate::{Group, Streams};
+use shardset_export::Protocol;
 use shardset_handoff::{BadRecord, Limits, Shard as Core, SlotChange};
 use shardset_journal::{ColdError, CommitError, OpenError, Opening, ReplayError, Storage};
 use shardset_model::{Phase, ShardCount, ShardIndex};
@@ -84,7 +85,7 @@ pub enum RecoverError {
 }
 
 impl<S: Storage> Shard<S> {
-    /// The shard as its journal has kept it, which exports to this many destinations.
+    /// The shard as its journal has kept it, which exports by these protocols to as many destinations.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl<S: Storage> Shard<S> {
         settings: &Settings,
         index: ShardIndex,
         opening: Opening<S>,
-        destinations: usize,
+        destinations: &[Protocol],
         moves: Arc<Notify>,
         metrics: ShardMetrics,
     ) -> Result<Self, RecoverError> {
@@ -112,7 +113,7 @@ impl<S: Storage> Shard<S> {
             rest: Rest::default(),
             catalog: Catalog::new(settings.translation.clone()),
             clock: TickClock::new(settings.export_interval, core.latest()),
-            desks: (0..destinations).map(|_| Desk::new(core.latest())).collect(),
+            desks: destinations.iter().map(|&protocol| Desk::new(protocol, core.latest())).collect(),
             heartbeat_ticks: settings.heartbeat_ticks(),
             looked_at: 0,
             moves,

@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 
+use shardset_export::{Labels, Translation};
 use shardset_load::standard_payload;
 use shardset_model::Point;
 use shardset_otlp::read::{Scratch, read};
-use shardset_remote_write::{Labels, Translation};
 
 use crate::machine::resident_bytes;
 use crate::measure::{Case, Effort, side_by_side};

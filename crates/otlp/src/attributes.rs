@@ -11,13 +11,22 @@ mod text;
 
 /// The attributes in `frames`, in their order.
 pub fn attributes(frames: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
+    messages(frames).map(Attribute::of)
+}
+
+/// The same as the bytes of their `KeyValue` messages: for whoever sends them on.
+pub fn key_values(frames: &[u8]) -> impl Iterator<Item = &[u8]> {
+    messages(frames).map(Reader::bytes)
+}
+
+fn messages(frames: &[u8]) -> impl Iterator<Item = Reader<'_>> {
     let mut frames = Reader::new(frames);
     std::iter::from_fn(move || {
         if frames.bytes().is_empty() {
             return None;
         }
         let length = frames.varint().ok()?;
-        frames.take(length).ok().map(Attribute::of)
+        frames.take(length).ok()
     })
 }
 

@@ -16,7 +16,7 @@ pub(crate) use self::receive::{ReceiveArgs, RequestLimits};
 pub(crate) use self::tls::{PeerCertificateArgs, PeerTlsArgs};
 use crate::cli::LogArgs;
 use crate::config_file::ConfigFile;
-use crate::destinations::RemoteWriteTable;
+use crate::destinations::Destinations;
 
 /// What every process that runs takes.
 #[derive(Clone, Debug, Args)]
@@ -34,21 +34,21 @@ pub(crate) trait Configured: Args + FromArgMatches + Clone {
     /// The flags of every process.
     fn process(&self) -> &ProcessArgs;
 
-    /// Its destinations, as flags and as a file give them; none for a verb that exports nothing.
-    fn destinations(&mut self) -> Option<(&[String], &mut Vec<RemoteWriteTable>)> {
+    /// Where it exports to; none for a verb that exports nothing.
+    fn exports(&mut self) -> Option<&mut CountArgs> {
         None
     }
 }
 
 /// The settings of the file named by `--config`, overridden by those of `command_line` (the flags behind the verb).
 pub(crate) fn configured<A: Configured>(args: A, command_line: impl Iterator<Item = OsString>) -> anyhow::Result<A> {
-    let Some(path) = args.process().config.clone() else { return Ok(with_destinations(args, Vec::new())) };
+    let Some(path) = args.process().config.clone() else { return Ok(with_destinations(args, Destinations::default())) };
     let verb = A::augment_args(clap::Command::new("shardset").no_binary_name(true));
     let file = ConfigFile::read(&path, &verb)?;
     parse::<A>(&verb, file.flags.clone())
         .with_context(|| format!("the configuration file {} can not be used", path.display()))?;
     let both = parse::<A>(&verb, file.flags.into_iter().chain(command_line))?;
-    Ok(with_destinations(both, file.remote_write))
+    Ok(with_destinations(both, file.destinations))
 }
 
 fn parse<A: Configured>(verb: &clap::Command, flags: impl IntoIterator<Item = OsString>) -> anyhow::Result<A> {
@@ -56,10 +56,10 @@ fn parse<A: Configured>(verb: &clap::Command, flags: impl IntoIterator<Item = Os
 }
 
 /// URLs on the command line take the place of a file's destinations.
-fn with_destinations<A: Configured>(mut args: A, of_file: Vec<RemoteWriteTable>) -> A {
-    if let Some((urls, tables)) = args.destinations() {
-        *tables =
-            if urls.is_empty() { of_file } else { urls.iter().map(|url| RemoteWriteTable::of_url(url)).collect() };
+fn with_destinations<A: Configured>(mut args: A, of_file: Destinations) -> A {
+    if let Some(count) = args.exports() {
+        let named = Destinations::of_urls(&count.remote_write, &count.export_otlp);
+        count.destinations = if named.all().next().is_some() { named } else { of_file };
     }
     args
 }

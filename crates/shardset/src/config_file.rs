@@ -2,7 +2,7 @@
 //!
 //! The file is turned into the flags it stands for and parsed by the same parser, so a setting means one thing wherever it
 //! is written, and the command line wins because it comes later. A key that is no flag is an error that names the nearest
-//! one. `[[remote-write]]` is the one table: a destination with what a URL alone can not say.
+//! one. `[[remote-write]]` and `[[export-otlp]]` are the only tables: destinations with what a URL alone can not say.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,15 +13,15 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use crate::destinations::RemoteWriteTable;
+use crate::destinations::{Destinations, Kind};
 
 /// What a configuration file says.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigFile {
-    /// `--name=value` for every key but `remote-write`.
+    /// `--name=value` for every key but those of destinations.
     pub(crate) flags: Vec<OsString>,
     /// The destinations.
-    pub(crate) remote_write: Vec<RemoteWriteTable>,
+    pub(crate) destinations: Destinations,
 }
 
 /// Why a configuration file can not be used.
@@ -35,11 +35,9 @@ pub(crate) enum ConfigError {
     UnknownKey { path: PathBuf, key: String, hint: String },
     #[error("the configuration file {path} says nothing usable under `{key}`: it must be {expected}", path = path.display())]
     Value { path: PathBuf, key: String, expected: &'static str },
-    #[error("the configuration file {path} has a wrong [[remote-write]]", path = path.display())]
-    RemoteWrite { path: PathBuf, source: toml::de::Error },
+    #[error("the configuration file {path} has a wrong [[{key}]]", path = path.display(), key = kind.key())]
+    Destination { path: PathBuf, kind: Kind, source: toml::de::Error },
 }
-
-const REMOTE_WRITE: &str = "remote-write";
 
 impl ConfigFile {
     /// Reads the settings of `verb` from `path`.
@@ -56,10 +54,12 @@ impl ConfigFile {
                 let hint = nearest(verb, &key);
                 return Err(ConfigError::UnknownKey { path: path.to_owned(), key, hint });
             }
-            if key == REMOTE_WRITE {
-                file.remote_write = remote_write(value, path)?;
-            } else {
-                file.flags.append(&mut flags(&key, &value, path)?);
+            match Kind::of(&key) {
+                Some(kind) => {
+                    let wrong = |source| ConfigError::Destination { path: path.to_owned(), kind, source };
+                    *file.destinations.of_kind(kind) = Vec::deserialize(value).map_err(wrong)?;
+                }
+                None => file.flags.append(&mut flags(&key, &value, path)?),
             }
         }
         Ok(file)
@@ -100,10 +100,6 @@ fn flags(key: &str, value: &Value, path: &Path) -> Result<Vec<OsString>, ConfigE
     }
 }
 
-fn remote_write(value: Value, path: &Path) -> Result<Vec<RemoteWriteTable>, ConfigError> {
-    Vec::deserialize(value).map_err(|source| ConfigError::RemoteWrite { path: path.to_owned(), source })
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -136,13 +132,23 @@ mod tests {
 
     #[test]
     fn a_destination_is_a_url_or_a_table() {
-        let file = parse("remote-write = [\"http://a/\"]").expect("a URL");
-        assert_eq!(file.remote_write.len(), 1);
-        let file =
-            parse("[[remote-write]]\nurl = \"http://a/\"\nheaders = { X-Scope-OrgID = \"t\" }").expect("a table");
-        assert_eq!(file.remote_write.len(), 1);
-        let error = parse("[[remote-write]]\nurl = \"http://a/\"\nheader = {}").expect_err("no such key");
-        assert!(matches!(error, ConfigError::RemoteWrite { .. }));
+        for key in ["remote-write", "export-otlp"] {
+            let tables = |text: &str| {
+                let file = parse(&format!("{text}\n").replace("KEY", key)).expect("it is fine");
+                file.destinations.all().map(|(kind, _)| kind.key()).collect::<Vec<_>>()
+            };
+            assert_eq!(tables("KEY = [\"http://a/\"]"), [key]);
+            assert_eq!(tables("[[KEY]]\nurl = \"http://a/\"\nheaders = { X-Scope-OrgID = \"t\" }"), [key]);
+            let wrong = format!("[[{key}]]\nurl = \"http://a/\"\nheader = {{}}");
+            let error = parse(&wrong).expect_err("no such key");
+            assert_eq!(error.to_string(), format!("the configuration file shardset.toml has a wrong [[{key}]]"));
+        }
+        let file = parse("[[export-otlp]]\nurl = \"http://a:4317\"\nprotocol = \"grpc\"\ncompression = \"none\"");
+        assert_eq!(file.expect("it is fine").destinations.export_otlp.len(), 1);
+        for wrong in ["protocol = \"http/json\"", "compression = \"zstd\""] {
+            let error = parse(&format!("[[export-otlp]]\nurl = \"http://a/\"\n{wrong}")).expect_err("no such way");
+            assert!(matches!(error, ConfigError::Destination { .. }), "{wrong}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use shardset_worker::scrape::{self, Sources};
 use shardset_worker::{ExportTo, Metrics, Process, Setup, Worker};
 
 use crate::args::{Configured, CountArgs, PeerTlsArgs, ProcessArgs, RequestLimits};
-use crate::destinations::{self, RemoteWriteTable};
+use crate::destinations;
 use crate::state;
 
 /// Run one worker.
@@ -60,8 +60,8 @@ impl Configured for WorkerArgs {
         &self.process
     }
 
-    fn destinations(&mut self) -> Option<(&[String], &mut Vec<RemoteWriteTable>)> {
-        Some((&self.count.remote_write, &mut self.count.destinations))
+    fn exports(&mut self) -> Option<&mut CountArgs> {
+        Some(&mut self.count)
     }
 }
 

@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_package_is_called_after_its_folder() {
         assert_eq!(package_findings("crates/model", "shardset-core").len(), 1);
-        assert!(package_findings("crates/remote-write", "shardset-remote-write").is_empty());
+        assert!(package_findings("crates/export", "shardset-export").is_empty());
         assert!(package_findings("crates/shardset", "shardset").is_empty());
     }
 }

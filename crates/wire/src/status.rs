@@ -36,6 +36,11 @@ pub fn encode(code: Code, message: &str) -> Vec<u8> {
     RpcStatus { code: code as i32, message: message.to_owned(), details: Vec::new() }.encode_to_vec()
 }
 
+/// What an HTTP error's body says, where it is protobuf.
+pub fn message(body: &[u8]) -> Option<String> {
+    RpcStatus::decode(body).ok().map(|status| status.message)
+}
+
 fn retry_info(after: Duration) -> Any {
     let delay = ProtoDuration {
         seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
@@ -82,7 +87,7 @@ mod tests {
 
     use tonic::{Code, Status};
 
-    use super::{encode, retry_after, unavailable};
+    use super::{encode, message, retry_after, unavailable};
 
     #[test]
     fn a_retryable_status_says_when_to_come_back() {
@@ -94,6 +99,8 @@ mod tests {
 
     #[test]
     fn an_http_error_body_is_a_google_rpc_status() {
-        assert_eq!(encode(Code::InvalidArgument, "no"), [0x08, 3, 0x12, 2, b'n', b'o']);
+        let body = encode(Code::InvalidArgument, "no");
+        assert_eq!(body, [0x08, 3, 0x12, 2, b'n', b'o']);
+        assert_eq!((message(&body), message(b"no")), (Some("no".to_owned()), None));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shardset_crds::{Durability, Export, MetricsShardSet, RemoteWrite, SecretKey, Writers};
+use shardset_crds::{Backend, Durability, Export, MetricsShardSet, Otlp, RemoteWrite, SecretKey, Writers};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Blueprint, Kind, Object, Tier};
@@ -50,7 +50,10 @@ pub(super) fn config(set: &MetricsShardSet) -> Config {
     }
     let secrets = Secrets::of(export);
     if !export.remote_write.is_empty() {
-        config["remote-write"] = export.remote_write.iter().map(|one| destination(one, &secrets)).collect();
+        config["remote-write"] = export.remote_write.iter().map(|one| remote_write(one, &secrets)).collect();
+    }
+    if !export.otlp.is_empty() {
+        config["export-otlp"] = export.otlp.iter().map(|one| otlp(one, &secrets)).collect();
     }
     Config(toml::to_string(&config).expect("numbers, texts and tables of them are TOML"))
 }
@@ -62,28 +65,40 @@ impl Config {
     }
 }
 
-fn destination(remote_write: &RemoteWrite, secrets: &Secrets) -> Value {
-    let file = |key: &SecretKey| secrets.path(key);
-    let mut table = json!({ "url": remote_write.url });
-    if let Some(timeout) = remote_write.timeout_seconds {
-        table["timeout"] = format!("{timeout}s").into();
-    }
-    if let Some(token) = &remote_write.bearer_token {
-        table["bearer-token-file"] = file(token).into();
-    }
-    if let Some(basic) = &remote_write.basic_auth {
-        table["basic-auth"] = json!({ "username": basic.username, "password-file": file(&basic.password) });
-    }
+fn remote_write(remote_write: &RemoteWrite, secrets: &Secrets) -> Value {
+    let mut table = backend(remote_write.backend(), secrets);
     if let Some(sigv4) = &remote_write.sigv4 {
         let keys = [("region", &sigv4.region), ("role-arn", &sigv4.role_arn)];
         let keys = keys.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
         table["sigv4"] = json!(keys.collect::<BTreeMap<_, _>>());
     }
-    if !remote_write.headers.is_empty() {
-        let headers: BTreeMap<_, _> = remote_write.headers.iter().map(|header| (&header.name, &header.value)).collect();
+    table
+}
+
+fn otlp(otlp: &Otlp, secrets: &Secrets) -> Value {
+    let mut table = backend(otlp.backend(), secrets);
+    table["protocol"] = json!(otlp.protocol);
+    table["compression"] = json!(otlp.compression);
+    table
+}
+
+fn backend(backend: Backend<'_>, secrets: &Secrets) -> Value {
+    let file = |key: &SecretKey| secrets.path(key);
+    let mut table = json!({ "url": backend.url });
+    if let Some(timeout) = backend.timeout_seconds {
+        table["timeout"] = format!("{timeout}s").into();
+    }
+    if let Some(token) = backend.bearer_token {
+        table["bearer-token-file"] = file(token).into();
+    }
+    if let Some(basic) = backend.basic_auth {
+        table["basic-auth"] = json!({ "username": basic.username, "password-file": file(&basic.password) });
+    }
+    if !backend.headers.is_empty() {
+        let headers: BTreeMap<_, _> = backend.headers.iter().map(|header| (&header.name, &header.value)).collect();
         table["headers"] = json!(headers);
     }
-    if let Some(tls) = &remote_write.tls {
+    if let Some(tls) = backend.tls {
         let files = [("ca-file", &tls.authority), ("cert-file", &tls.certificate), ("key-file", &tls.private_key)];
         let files = files.into_iter().filter_map(|(name, key)| Some((name, file(key.as_ref()?))));
         table["tls"] = json!(files.collect::<BTreeMap<_, _>>());
@@ -96,7 +111,7 @@ pub(super) struct Secrets(Vec<SecretKey>);
 
 impl Secrets {
     pub(super) fn of(export: &Export) -> Self {
-        let mut keys: Vec<SecretKey> = export.remote_write.iter().flat_map(keys).cloned().collect();
+        let mut keys: Vec<SecretKey> = export.backends().flat_map(keys).cloned().collect();
         keys.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
         keys.dedup();
         Self(keys)
@@ -119,9 +134,9 @@ impl Secrets {
     }
 }
 
-fn keys(remote_write: &RemoteWrite) -> impl Iterator<Item = &SecretKey> {
-    let password = remote_write.basic_auth.as_ref().map(|basic| &basic.password);
-    let tls = remote_write.tls.iter();
+fn keys(backend: Backend<'_>) -> impl Iterator<Item = &SecretKey> {
+    let password = backend.basic_auth.map(|basic| &basic.password);
+    let tls = backend.tls.into_iter();
     let tls = tls.flat_map(|tls| [&tls.authority, &tls.certificate, &tls.private_key]).flatten();
-    remote_write.bearer_token.iter().chain(password).chain(tls)
+    backend.bearer_token.into_iter().chain(password).chain(tls)
 }

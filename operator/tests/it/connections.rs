@@ -127,7 +127,11 @@ impl Stage {
         let remote_write = ["https://mimir.example/api/v1/push", "http://prometheus:9090/api/v1/write"];
         let set = set(json!({
             "networkPolicy": network_policy,
-            "export": { "prometheus": {}, "remoteWrite": remote_write.map(|url| json!({ "url": url })) },
+            "export": {
+                "prometheus": {},
+                "remoteWrite": remote_write.map(|url| json!({ "url": url })),
+                "otlp": [{ "url": "http://collector:4318/v1/metrics", "protocol": "http/protobuf" }],
+            },
         }));
         let of = Blueprint {
             set: &set,
@@ -221,9 +225,10 @@ const NEEDED: &[Row] = &[
     ("gateway", "names", "53", true),
     ("worker", "names", "53/UDP", true),
     ("worker", "names", "53", true),
-    // Totals for the two backends, wherever they are.
+    // Totals for the backends, wherever they are.
     ("worker", "outside", "443", true),
     ("worker", "prometheus", "9090", true),
+    ("worker", "outside", "4318", true),
 ];
 
 /// What nobody needs.
@@ -238,6 +243,7 @@ const NEEDLESS: &[Row] = &[
     ("gateway", "worker of another set", "4317", false),
     ("gateway", "outside", "80", false),
     ("gateway", "prometheus", "9090", false),
+    ("gateway", "outside", "4318", false),
     ("worker", "gateway", "otlp-grpc", false),
     ("worker", "worker of another set", "4317", false),
     ("worker", "outside", "6443", false),

@@ -72,6 +72,20 @@ fn a_set_that_says_everything_is_as_it_was() {
         "url": "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write",
         "sigv4": { "roleArn": "arn:aws:iam::111122223333:role/writer" },
     });
+    let collector = json!({
+        "url": "https://collector.example:4317",
+        "protocol": "grpc",
+        "compression": "none",
+        "timeoutSeconds": 7,
+        "basicAuth": { "username": "u", "password": { "name": "collector", "key": "password" } },
+        "headers": [{ "name": "tenant", "value": "team" }],
+        "tls": { "authority": { "name": "collector", "key": "ca" } },
+    });
+    let prometheus = json!({
+        "url": "http://prometheus:9090/api/v1/otlp/v1/metrics",
+        "protocol": "http/protobuf",
+        "bearerToken": { "name": "other", "key": "token" },
+    });
     let spec = json!({
         "routing": { "key": "attributes", "attributes": ["tenant"] },
         "workers": {
@@ -85,6 +99,7 @@ fn a_set_that_says_everything_is_as_it_was() {
         "gateway": { "replicas": 4, "service": { "type": "LoadBalancer", "annotations": { "lb": "nlb" } }, "pod": pod },
         "export": {
             "remoteWrite": [mimir, other, amp],
+            "otlp": [collector, prometheus],
             "prometheus": { "port": 9500 },
             "intervalSeconds": 10,
             "heartbeatSeconds": 30,

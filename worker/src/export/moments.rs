@@ -15,8 +15,8 @@
 //!
 //! Pure.
 
+use shardset_export::Moment;
 use shardset_model::{UnixMillis, UnixNanos};
-use shardset_remote_write::Moment;
 
 /// How far back a first zero may lie. Prometheus looks back this long, so an older one would not be seen with its value, and
 /// AMP takes nothing older than an hour.
@@ -119,8 +119,8 @@ fn zero_time(start: UnixNanos, value: UnixMillis, life: &Life) -> UnixMillis {
 
 #[cfg(test)]
 mod tests {
+    use shardset_export::Moment;
     use shardset_model::{UnixMillis, UnixNanos};
-    use shardset_remote_write::Moment;
 
     use super::{Life, Owed, Stamp, owed};
 

@@ -1,6 +1,7 @@
 //! A destination's place in the shard, and the pieces of its passes.
 //!
-//! A pass walks every slot once, then the resources (`target_info`), then the metadata of families. It is asked for piece by
+//! A pass walks every slot once. By remote write, the resources (`target_info`) and the metadata of families follow, which OTLP tells with
+//! each point. It is asked for piece by
 //! piece, and each piece takes the newest tick: a pass that a slow backend drags over many ticks tells of late streams what
 //! they are, not what they were when it began. Times still ascend for every series, because a pass tells each value once and
 //! the next pass begins after the newest time of this one.
@@ -24,8 +25,8 @@
 //! hence as the same samples. That one has ended is told only by the one shard of a set that has one.
 
 use shardset_accumulate::{Stream, Streams};
+use shardset_export::{Announcements, Batch, Form, Moment, NotEncodable, Origin, Protocol, Sample, SeriesBatch};
 use shardset_model::{Exemplar, UnixMillis, UnixNanos, Value};
-use shardset_remote_write::{Announcements, Batch, Form, Moment, Sample};
 
 use super::TickClock;
 use super::moments::{Life, Owed, Stamp, owed};
@@ -40,6 +41,7 @@ const ANNOUNCEMENTS_MAX: usize = 2_000;
 /// One destination's place.
 #[derive(Debug)]
 pub(crate) struct Desk {
+    protocol: Protocol,
     /// The generation that the destination has been told up to.
     done: u32,
     /// The newest time that it has been told.
@@ -98,9 +100,14 @@ pub(crate) struct View<'a> {
 }
 
 impl Desk {
-    /// A destination that nothing was told in this life of the shard, and nothing after `last` in an earlier one.
-    pub(crate) fn new(last: UnixMillis) -> Self {
-        Self { done: 0, last, last_tick: 0, announced: Announcements::new(), open: None }
+    /// A destination of this protocol that nothing was told in this life of the shard, and nothing after `last` in an earlier one.
+    pub(crate) fn new(protocol: Protocol, last: UnixMillis) -> Self {
+        Self { protocol, done: 0, last, last_tick: 0, announced: Announcements::new(), open: None }
+    }
+
+    /// What it speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The generation that it has been told up to.
@@ -174,14 +181,20 @@ impl Desk {
 
     /// The next piece of the pass; an empty last one where none is open.
     pub(crate) fn chunk(&mut self, view: &mut View<'_>, tick: UnixMillis) -> Chunk {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk::empty(self.protocol);
         let Some(mut pass) = self.open.take() else { return Chunk { last: true, ..chunk } };
         pass.time = pass.time.max(tick);
         self.last = pass.time;
         pass.place = match std::mem::replace(&mut pass.place, Place::End) {
             Place::Streams(from) => self.streams(from, &pass, view, &mut chunk),
-            Place::Resources(from) => self.resources(from, &pass, view, &mut chunk.batch),
-            Place::Families(after) => self.families(after.as_ref(), &pass, view.catalog, &mut chunk.batch),
+            Place::Resources(from) => match &mut chunk.batch {
+                Batch::Series(batch) => self.resources(from, &pass, view, batch),
+                Batch::Points(_) => Place::End,
+            },
+            Place::Families(after) => match &mut chunk.batch {
+                Batch::Series(batch) => self.families(after.as_ref(), &pass, view.catalog, batch),
+                Batch::Points(_) => Place::End,
+            },
             Place::Again | Place::End => {
                 let streams = std::mem::take(&mut pass.again);
                 pass.again = self.again(streams, &pass, view, &mut chunk);
@@ -222,18 +235,18 @@ impl Desk {
         let owes = Owed { begun: which.begun, too_far_back: which.refused, ..self.owed(pass, slot, view) };
         owed(&Life::of(stream), &owes, moments);
         let Some(newest) = moments.last() else { return };
-        let Some((family, labels)) = view.catalog.told(slot, stream.identity()) else { return };
         let is_zero = newest.form == Form::Zero;
         let exemplars: Vec<Exemplar<'_>> = stream.exemplars_since(self.done).filter(|_| !is_zero).collect();
         let sample = Sample { value: stream.value(), moments, exemplars: &exemplars };
-        let series = chunk.batch.series();
-        match chunk.batch.append(family, labels, &sample) {
-            Ok(()) => chunk.told.push(Telling { slot, time: newest.time, series, is_zero, is_again: which.refused }),
+        let entry = chunk.batch.entries();
+        match append(&mut chunk.batch, slot, stream, view.catalog, &sample) {
+            Ok(true) => chunk.told.push(Telling { slot, time: newest.time, entry, is_zero, is_again: which.refused }),
+            Ok(false) => {}
             Err(reason) => view.metrics.not_encodable(reason.reason()),
         }
     }
 
-    fn resources(&self, from: u32, pass: &Pass, view: &View<'_>, batch: &mut Batch) -> Place {
+    fn resources(&self, from: u32, pass: &Pass, view: &View<'_>, batch: &mut SeriesBatch) -> Place {
         let mut moments = Vec::with_capacity(1);
         let family = view.catalog.target_info();
         for (id, resource) in view.catalog.resources(from) {
@@ -254,7 +267,13 @@ impl Desk {
         Place::Families(None)
     }
 
-    fn families(&mut self, after: Option<&FamilyKey>, pass: &Pass, catalog: &Catalog, batch: &mut Batch) -> Place {
+    fn families(
+        &mut self,
+        after: Option<&FamilyKey>,
+        pass: &Pass,
+        catalog: &Catalog,
+        batch: &mut SeriesBatch,
+    ) -> Place {
         for (announced, (key, family)) in catalog.families_after(after).enumerate() {
             self.announced.announce(batch, family, pass.time);
             if batch.is_full() || announced + 1 >= ANNOUNCEMENTS_MAX {
@@ -271,6 +290,27 @@ impl Desk {
         let heartbeat = since_beat < pass.elapsed;
         Owed { done: self.done, upto: pass.upto, time: pass.time, heartbeat, begun: false, too_far_back: false }
     }
+}
+
+/// Appends a stream as its destination is told of it; `false` where nothing is left of its metric's name there.
+fn append(
+    batch: &mut Batch,
+    slot: u32,
+    stream: Stream<'_>,
+    catalog: &mut Catalog,
+    sample: &Sample<'_>,
+) -> Result<bool, NotEncodable> {
+    match batch {
+        Batch::Series(batch) => {
+            let Some((family, labels)) = catalog.told(slot, stream.identity()) else { return Ok(false) };
+            batch.append(family, labels, sample)?;
+        }
+        Batch::Points(batch) => {
+            let (identity, start, own_time) = (stream.identity(), stream.start(), stream.own_time());
+            batch.append(&Origin { identity, start, own_time }, sample)?;
+        }
+    }
+    Ok(true)
 }
 
 impl Life {

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use shardset_export::{Family, FamilyType, Labels, Translation};
 use shardset_model::{Context, Identity};
-use shardset_remote_write::{Family, FamilyType, Labels, Translation};
 
 /// The order in which families are told; see [`Family::text_order`].
 pub(crate) type FamilyKey = (Arc<str>, FamilyType);

@@ -1,9 +1,9 @@
 //! Everything that a shard is asked besides counting: pieces of passes and of scrapes, and sweeps.
 
 use shardset_accumulate::Change;
+use shardset_export::{Exposition, FamilyType};
 use shardset_journal::Storage;
 use shardset_model::{Exemplar, UnixNanos, Value};
-use shardset_remote_write::{Exposition, FamilyType};
 
 use super::catalog::FamilyKey;
 use super::mailbox::{Chunk, Event, Telling, TextPart};
@@ -60,8 +60,9 @@ impl<S: Storage> Shard<S> {
 
     /// The next piece of a destination's pass. What it tells is durable, and what a next life must know of it is too.
     fn chunk(&mut self, destination: usize, now: UnixNanos) -> Chunk {
+        let wait = Chunk { wait: true, ..Chunk::empty(self.desks[destination].protocol()) };
         if !self.persist.is_able() {
-            return Chunk { wait: true, ..Chunk::default() };
+            return wait;
         }
         let tick = self.clock.current(now);
         let mut view = View {
@@ -83,7 +84,7 @@ impl<S: Storage> Shard<S> {
             Some(_durable) => chunk,
             None => {
                 self.desks[destination].tell_again(&chunk.told, false);
-                Chunk { wait: true, ..Chunk::default() }
+                wait
             }
         }
     }

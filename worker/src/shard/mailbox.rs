@@ -4,10 +4,10 @@
 //! pass, a scrape, a sweep) is asked for piece by piece, so that requests are never behind more than one piece of each asker.
 
 use prometheus_client::metrics::gauge::Gauge;
+use shardset_export::{Batch, Exposition, Protocol};
 use shardset_handoff::{Adopt, Message, Reply, Report};
 use shardset_journal::CommitError;
 use shardset_model::{ShardIndex, UnixMillis};
-use shardset_remote_write::{Batch, Exposition};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -138,8 +138,8 @@ pub(crate) struct Telling {
     pub(crate) slot: u32,
     /// The time.
     pub(crate) time: UnixMillis,
-    /// The first of its series in the piece's batch; they end where the next stream's begin.
-    pub(crate) series: usize,
+    /// The first of its entries in the piece's batch; they end where the next stream's begin.
+    pub(crate) entry: usize,
     /// Whether it is only the zero that the stream's total began with.
     pub(crate) is_zero: bool,
     /// Whether the pass has told this before, and it was refused.
@@ -147,7 +147,7 @@ pub(crate) struct Telling {
 }
 
 /// A piece of a pass.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Chunk {
     /// What to deliver; may be empty.
     pub(crate) batch: Batch,
@@ -157,6 +157,13 @@ pub(crate) struct Chunk {
     pub(crate) last: bool,
     /// Nothing can be told now, because it is not durable: ask again in a while.
     pub(crate) wait: bool,
+}
+
+impl Chunk {
+    /// A piece that tells nothing yet.
+    pub(crate) fn empty(protocol: Protocol) -> Self {
+        Self { batch: protocol.batch(), told: Vec::new(), last: false, wait: false }
+    }
 }
 
 /// A piece of a family's text.

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use shardset_export::client::RetrySettings;
+use shardset_export::{ClientMetrics, Destination, DestinationSettings, Protocol};
 use shardset_handoff::{Adopt, Report};
 use shardset_journal::storage::faulty::MemoryDisk;
 use shardset_journal::{Journal, Storage};
 use shardset_model::{Epoch, Incarnation, Membership, Phase, ShardCount, ShardIndex};
 use shardset_process::{Readiness, Tasks, clock};
-use shardset_remote_write::client::RetrySettings;
-use shardset_remote_write::{ClientMetrics, Destination, DestinationSettings};
 use shardset_wire::AdoptRequest;
 use shardset_worker::{ExportTo, Metrics, Process, Settings, Setup, Worker};
 use tokio::runtime::{Builder, Runtime};
@@ -69,8 +69,12 @@ pub(crate) fn shard(number: u32) -> ShardIndex {
 }
 
 pub(crate) fn to(name: &str, url: &str) -> ExportTo {
+    to_by(Protocol::RemoteWrite, name, url)
+}
+
+pub(crate) fn to_by(protocol: Protocol, name: &str, url: &str) -> ExportTo {
     let quick = RetrySettings { longest: Duration::from_millis(100), ..RetrySettings::default() };
-    let settings = DestinationSettings { retry: quick, ..DestinationSettings::new(url) };
+    let settings = DestinationSettings { retry: quick, ..DestinationSettings::new(protocol, url) };
     let destination = Destination::new(&settings, ClientMetrics::default().of("test"), clock::now).unwrap();
     ExportTo { name: name.to_owned(), destination: Arc::new(destination) }
 }

@@ -1,4 +1,4 @@
-//! A worker from socket to sample: a real gRPC client on one side, a scripted remote-write backend on the other.
+//! A worker from socket to sample: a real gRPC client on one side, a scripted backend on the other.
 //!
 //! Ticks are tens of milliseconds apart and every wait is for a condition, so nothing depends on how fast the machine is.
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
@@ -14,6 +14,7 @@ mod fencing;
 mod handoff;
 mod handoff_faults;
 mod harness;
+mod otlp;
 mod parking;
 mod requests;
 mod scrape;

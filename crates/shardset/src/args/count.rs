@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use shardset_remote_write::{Promotion, Strategy, Translation};
+use shardset_export::{Promotion, Strategy, Translation};
 use shardset_worker::{Durability, Settings};
 
 use super::receive::RequestLimits;
 use super::value::{durability, external_label, interval, size};
-use crate::destinations::RemoteWriteTable;
+use crate::destinations::Destinations;
 use crate::memory;
 
 /// What a stream is taken to weigh where `--max-streams` is not given: a sum stream with eight attributes weighs about half
@@ -36,6 +36,11 @@ pub(crate) struct CountArgs {
     /// the configuration file.
     #[arg(long, value_name = "URL")]
     pub(crate) remote_write: Vec<String>,
+
+    /// An OTLP destination; may be given several times. A URL without a path is gRPC (http://collector:4317), one with a path is
+    /// HTTP/protobuf (http://collector:4318/v1/metrics). Credentials, headers and TLS: see [[export-otlp]] in the configuration file.
+    #[arg(long, value_name = "URL")]
+    pub(crate) export_otlp: Vec<String>,
 
     /// Time between samples of one series.
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = interval)]
@@ -111,9 +116,9 @@ pub(crate) struct CountArgs {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) stop_grace: Duration,
 
-    /// Destinations of the configuration file.
+    /// Where it exports to: those of the command line, or of the configuration file.
     #[arg(skip)]
-    pub(crate) destinations: Vec<RemoteWriteTable>,
+    pub(crate) destinations: Destinations,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

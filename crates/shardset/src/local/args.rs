@@ -6,12 +6,11 @@ use clap::Args;
 use shardset_model::RoutingKey;
 
 use crate::args::{Configured, CountArgs, ProcessArgs, ReceiveArgs};
-use crate::destinations::RemoteWriteTable;
 
 /// Run gateway and workers in one process on this machine.
 ///
 /// Send OTLP metrics to it, by gRPC or HTTP; read the totals from the scrape endpoint, or let it write them to one or more
-/// remote-write destinations.
+/// destinations, by remote write or OTLP.
 #[derive(Clone, Debug, Args)]
 #[command(args_override_self = true)]
 pub(crate) struct LocalArgs {
@@ -48,8 +47,8 @@ impl Configured for LocalArgs {
         &self.process
     }
 
-    fn destinations(&mut self) -> Option<(&[String], &mut Vec<RemoteWriteTable>)> {
-        Some((&self.count.remote_write, &mut self.count.destinations))
+    fn exports(&mut self) -> Option<&mut CountArgs> {
+        Some(&mut self.count)
     }
 }
 
@@ -104,6 +103,6 @@ mod tests {
         let path = file.path().to_str().expect("utf-8");
         let flags = ["--config", path, "--workers", "7"];
         let args = configured(parse(&flags).expect("a file"), flags.iter().map(OsString::from)).expect("it is fine");
-        assert_eq!((args.workers, args.count.scope_labels, args.count.destinations.len()), (Some(7), true, 1));
+        assert_eq!((args.workers, args.count.scope_labels, args.count.destinations.all().count()), (Some(7), true, 1));
     }
 }

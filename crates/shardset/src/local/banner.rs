@@ -20,9 +20,10 @@ impl Banner<'_> {
 
     fn text(&self) -> String {
         let Self { addresses, served, workers, args } = self;
-        let written_to = match args.count.destinations.as_slice() {
-            [] => "nowhere; scrape them, or give --remote-write URL".to_owned(),
-            all => all.iter().map(|destination| destination.url.as_str()).collect::<Vec<_>>().join(", "),
+        let urls: Vec<&str> = args.count.destinations.all().map(|(_, table)| table.url.as_str()).collect();
+        let written_to = match urls.as_slice() {
+            [] => "nowhere; scrape them, or give --remote-write URL or --export-otlp URL".to_owned(),
+            all => all.join(", "),
         };
         format!(
             "shardset local {version}: {workers} workers, state in {data}\n\

@@ -20,6 +20,12 @@ fn write(more: Value) -> Value {
     json!({ "export": { "remoteWrite": [destination] } })
 }
 
+fn otlp(more: Value) -> Value {
+    let mut destination = json!({ "url": "https://collector.example:4317", "protocol": "grpc" });
+    lay_over(&mut destination, more);
+    json!({ "export": { "otlp": [destination] } })
+}
+
 fn creations() -> Vec<Row> {
     let key = |name| json!({ "name": "s", "key": name });
     let basic = json!({ "username": "u", "password": key("p") });
@@ -127,6 +133,41 @@ fn creations() -> Vec<Row> {
             Some("certificate and privateKey must be given together"),
         ),
         ("a header that is none", write(json!({ "headers": [{ "name": "a b", "value": "" }] })), Some("should match")),
+        ("OTLP by gRPC", otlp(json!({ "compression": "none", "bearerToken": key("t") })), None),
+        (
+            "OTLP by HTTP",
+            otlp(json!({ "url": "http://collector.example:4318/v1/metrics", "protocol": "http/protobuf" })),
+            None,
+        ),
+        (
+            "OTLP and nothing else",
+            json!({ "export": { "prometheus": null, "otlp": [{ "url": "http://collector:4317", "protocol": "grpc" }] } }),
+            None,
+        ),
+        ("OTLP of no protocol", otlp(json!({ "protocol": null })), Some("protocol: Required value")),
+        ("OTLP in JSON", otlp(json!({ "protocol": "http/json" })), Some("supported values")),
+        ("OTLP in zstd", otlp(json!({ "compression": "zstd" })), Some("supported values")),
+        (
+            "OTLP to no URL",
+            otlp(json!({ "url": "collector:4317" })),
+            Some("url must be an http or https URL with a host"),
+        ),
+        (
+            "a path of gRPC",
+            otlp(json!({ "url": "https://collector.example:4317/v1/metrics" })),
+            Some("url must have no path where protocol is grpc"),
+        ),
+        (
+            "HTTP without a path",
+            otlp(json!({ "protocol": "http/protobuf" })),
+            Some("url must have a path where protocol is http/protobuf"),
+        ),
+        (
+            "two ways to tell OTLP who we are",
+            otlp(json!({ "bearerToken": key("t"), "basicAuth": basic })),
+            Some("at most one of bearerToken and basicAuth"),
+        ),
+        ("signatures of OTLP", otlp(json!({ "sigv4": {} })), Some("unknown field")),
         ("heartbeats", json!({ "export": { "intervalSeconds": 60, "heartbeatSeconds": 60 } }), None),
         (
             "heartbeats that are too quick",

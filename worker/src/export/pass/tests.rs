@@ -8,10 +8,10 @@ use prometheus_client::registry::Registry;
 use proptest::prelude::*;
 use prost::Message;
 use shardset_accumulate::{Change, Contexts, Settings, Streams};
+use shardset_export::{Protocol, Translation};
 use shardset_model::{
     Context, Identity, MetricKind, Point, ShardCount, StreamId, Temporality, UnixMillis, UnixNanos, Value,
 };
-use shardset_remote_write::Translation;
 
 use super::{Desk, View};
 use crate::export::TickClock;
@@ -79,7 +79,7 @@ impl World {
             catalog: Catalog::new(Translation { target_info: false, ..Translation::default() }),
             clock: TickClock::new(Duration::from_secs(10), UnixMillis(0)),
             metrics: Metrics::register(&mut Registry::default()).of(shard),
-            desks: [Desk::new(UnixMillis(0)), Desk::new(UnixMillis(0))],
+            desks: [(); 2].map(|()| Desk::new(Protocol::RemoteWrite, UnixMillis(0))),
             is_open: [false; 2],
             told: Default::default(),
             totals: BTreeMap::new(),

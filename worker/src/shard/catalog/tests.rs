@@ -5,8 +5,8 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use prost::Message;
+use shardset_export::Translation;
 use shardset_model::{Context, Identity, MetricKind, Temporality};
-use shardset_remote_write::Translation;
 
 use super::{Catalog, Count};
 

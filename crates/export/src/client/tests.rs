@@ -21,10 +21,13 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Auth, ClientMetrics, Delivered, Destination, DestinationSettings, DropReason, RetrySettings, Secret, Stopped,
+    Auth, ClientMetrics, Delivered, Destination, DestinationSettings, DropReason, Protocol, RetrySettings, Secret,
+    Stopped,
 };
 use crate::fixtures::{UP_DOWN, WriteRequest, stream};
-use crate::{Announcements, Batch, Moment, Sample};
+use crate::{Announcements, Batch, Moment, Sample, SeriesBatch};
+
+mod otlp;
 
 /// One answer of the script.
 enum Reply {
@@ -134,7 +137,11 @@ fn number_of(series: &crate::fixtures::TimeSeries) -> usize {
 
 /// Series of a gauge, told apart by their label `n`.
 fn batch(series: usize) -> Batch {
-    let mut batch = Batch::new();
+    Batch::Series(series_batch(series))
+}
+
+fn series_batch(series: usize) -> SeriesBatch {
+    let mut batch = SeriesBatch::new();
     for n in 0..series {
         let (family, labels) = stream("g", "", UP_DOWN, &[("n", &n.to_string())]);
         let moments = [Moment::value(UnixMillis(1_700_000_000_000))];
@@ -149,13 +156,17 @@ fn clock() -> UnixNanos {
 
 /// Settings that do not make a test wait.
 fn settings(address: SocketAddr) -> DestinationSettings {
+    quick(DestinationSettings::new(Protocol::RemoteWrite, format!("http://{address}/api/v1/write")))
+}
+
+fn quick(settings: DestinationSettings) -> DestinationSettings {
     let retry = RetrySettings {
         first: Duration::from_millis(1),
         longest: Duration::from_millis(2),
         longest_asked: Duration::from_millis(3),
         misconfigured: Duration::from_millis(1),
     };
-    DestinationSettings { retry, ..DestinationSettings::new(format!("http://{address}/api/v1/write")) }
+    DestinationSettings { retry, ..settings }
 }
 
 fn destination(settings: &DestinationSettings) -> (Destination, Registry) {
@@ -196,15 +207,15 @@ async fn a_request_is_remote_write_1_0() {
         assert_eq!(backend.header(0, name).as_deref(), Some(value), "{name}");
     }
     assert_eq!(backend.header(0, "retry-attempt"), None);
-    assert!(metrics.contains("remote_write_samples_sent_total 3\n"), "{metrics}");
-    assert!(metrics.contains("remote_write_last_success_timestamp_seconds 1700000000.0\n"), "{metrics}");
-    assert!(metrics.contains("remote_write_requests_in_flight 0\n"), "{metrics}");
+    assert!(metrics.contains("export_samples_sent_total 3\n"), "{metrics}");
+    assert!(metrics.contains("export_last_success_timestamp_seconds 1700000000.0\n"), "{metrics}");
+    assert!(metrics.contains("export_requests_in_flight 0\n"), "{metrics}");
 }
 
 #[tokio::test]
 async fn an_empty_batch_is_no_request() {
     let backend = Backend::of([]);
-    let (delivered, _) = deliver(&backend, &Batch::new()).await;
+    let (delivered, _) = deliver(&backend, &Protocol::RemoteWrite.batch()).await;
     assert_eq!((delivered, backend.requests()), (taken(0), 0));
 }
 
@@ -285,7 +296,7 @@ async fn stopping_ends_a_request_under_way_and_a_pause() {
     };
     let (delivered, ()) = tokio::join!(destination.deliver(&one, &stop), stopper);
     assert_eq!(delivered, Err(Stopped));
-    assert!(exposed(&metrics).contains("remote_write_requests_in_flight 0\n"));
+    assert!(exposed(&metrics).contains("export_requests_in_flight 0\n"));
 
     let backend = Backend::of([Reply::Status(503, &[], "")]);
     let mut slow = settings(backend.serve().await);
@@ -342,9 +353,9 @@ async fn a_request_that_is_too_large_is_split() {
 async fn refused_metadata_costs_no_samples() {
     for series in [0, 1, 5] {
         let backend = Backend::refusing(Rules { no_metadata: true, ..Rules::default() });
-        let mut batch = batch(series);
+        let mut batch = series_batch(series);
         Announcements::new().announce(&mut batch, &stream("g", "", UP_DOWN, &[]).0, UnixMillis(1));
-        let (delivered, _) = deliver(&backend, &batch).await;
+        let (delivered, _) = deliver(&backend, &Batch::Series(batch)).await;
         assert_eq!((delivered, backend.seen.lock().unwrap()[0].message.metadata.len()), (taken(series as u64), 1));
     }
 }

@@ -1,7 +1,7 @@
 //! How long to pause before the next attempt.
 //!
 //! Pauses double from 30 ms to 5 s and are shortened by up to a half at random, so that many workers do not come back in
-//! step. A server that names a time by `Retry-After`, in seconds or as a date, gets that on top, up to a minute.
+//! step. A server that names a time, by `Retry-After` (in seconds or as a date) or by `RetryInfo`, gets that on top, up to a minute.
 //!
 //! Pure but for the generator's counter; the time is an argument.
 
@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use shardset_model::UnixNanos;
 
-use super::answer::Later;
+use super::answer::{Later, RetryAfter};
 use super::settings::RetrySettings;
 
 /// Pauses, with their jitter.
@@ -33,7 +33,11 @@ impl Backoff {
         }
         let doubled = self.settings.first.saturating_mul(1 << attempt.min(20));
         let own = self.jitter(doubled.min(self.settings.longest));
-        let asked = later.retry_after.as_deref().and_then(|text| retry_after(text, now)).unwrap_or_default();
+        let asked = match &later.retry_after {
+            Some(RetryAfter::Header(text)) => retry_after(text, now).unwrap_or_default(),
+            Some(RetryAfter::Delay(delay)) => *delay,
+            None => Duration::ZERO,
+        };
         own + asked.min(self.settings.longest_asked)
     }
 
@@ -64,13 +68,14 @@ mod tests {
     use shardset_model::UnixNanos;
 
     use super::{Backoff, retry_after};
-    use crate::client::answer::{Cause, Later};
+    use crate::client::answer::{Cause, Later, RetryAfter};
     use crate::client::settings::RetrySettings;
 
     const NOW: UnixNanos = UnixNanos(784_111_777_000_000_000); // Sun, 06 Nov 1994 08:49:37 GMT
 
     fn later(cause: Cause, retry_after: Option<&str>) -> Later {
-        Later { cause, retry_after: retry_after.map(str::to_owned), told: String::new() }
+        let retry_after = retry_after.map(|text| RetryAfter::Header(text.to_owned()));
+        Later { cause, retry_after, told: String::new() }
     }
 
     #[test]
@@ -102,6 +107,11 @@ mod tests {
             assert!(own.contains(&(pause - Duration::from_secs(seconds))), "{pause:?} for {asked:?}");
         }
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", NOW), None, "that was before");
+        for (asked, seconds) in [(7, 7), (86_400, 60)] {
+            let delay = Some(RetryAfter::Delay(Duration::from_secs(asked)));
+            let pause = backoff.pause(&Later { retry_after: delay, ..later(Cause::ServerError, None) }, 0, NOW);
+            assert!(own.contains(&(pause - Duration::from_secs(seconds))), "{pause:?} for {asked} s");
+        }
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! Delivers batches to one backend by remote write 1.0: for as long as it takes, and losing nothing that could be kept.
+//! Delivers batches to one backend: for as long as it takes, and losing nothing that could be kept.
 //!
-//! What an answer means:
+//! What an answer means, whatever the protocol (which answers are which stands in `remote_write`, `otlp` and `grpc`):
 //!
-//! | answer | meaning | what is done |
-//! | --- | --- | --- |
-//! | 2xx | stored | |
-//! | 5xx, 408, 429, no answer, too late | not now | again, after a pause that doubles from 30 ms to 5 s; `Retry-After` is honoured up to a minute |
-//! | 400, 409, 413, 422 | something in it is refused | halve it until the offending series stand alone; those are dropped and counted by reason (`isolate`) |
-//! | any other | the destination is set up wrongly, which is not the data's fault | again every 30 s, with an error in the log each time |
+//! | answer | what is done |
+//! | --- | --- |
+//! | stored | what an OTLP backend calls rejected is counted and logged |
+//! | not now, no answer, too late | again, after a pause that doubles from 30 ms to 5 s; `Retry-After` and `RetryInfo` are honoured up to a minute |
+//! | something in it is refused | halve it until the offending entries stand alone; those are dropped and counted by reason (`isolate`) |
+//! | the destination is set up wrongly, which is not the data's fault | again every 30 s, with an error in the log each time |
 //!
-//! The last line differs from Prometheus' sender, which drops the data. A wrong token is put right by somebody, and since
+//! The last line differs from Prometheus' sender and from OTLP, which drop the data. A wrong token is put right by somebody, and since
 //! values are cumulative, waiting costs nothing but the ticks in between.
 //!
 //! One request is under way at a time: samples of a series must arrive in order. Whoever calls encodes the next batch
@@ -19,18 +19,23 @@
 
 mod answer;
 mod backoff;
+mod grpc;
 mod isolate;
 mod metrics;
+mod otlp;
+mod protocol;
 mod rejection;
+mod remote_write;
 mod request;
 mod settings;
 mod sigv4;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
 use shardset_model::UnixNanos;
+use shardset_wire::ExportAnswer;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -42,28 +47,31 @@ use self::request::Requests;
 use crate::Batch;
 
 pub use self::metrics::{ClientMetrics, DestinationMetrics};
+pub use self::protocol::{Compression, Protocol};
 pub use self::rejection::DropReason;
 pub use self::settings::{Auth, DestinationSettings, InvalidDestination, RetrySettings, Secret, SigV4, TlsSettings};
 
-/// A backend that takes remote write.
+/// A backend that totals are told to.
 #[derive(Debug)]
 pub struct Destination {
     requests: Requests,
     backoff: Backoff,
     metrics: DestinationMetrics,
     clock: fn() -> UnixNanos,
+    /// The last warning that came with a success.
+    warned: Mutex<String>,
 }
 
 /// What became of a batch.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Delivered {
-    /// Samples the backend has taken.
+    /// Samples (of OTLP: points) the backend has taken.
     pub samples: u64,
     /// Samples the backend refuses for good.
     pub dropped: BTreeMap<DropReason, u64>,
-    /// Series of the batch that were refused for their age.
+    /// Entries of the batch that were refused for their age.
     pub aged: Vec<Range<usize>>,
-    /// Series of the batch that were given up together with such as are refused.
+    /// Entries of the batch that were given up together with such as are refused.
     pub unproven: Vec<Range<usize>>,
 }
 
@@ -85,10 +93,15 @@ impl Destination {
         clock: fn() -> UnixNanos,
     ) -> Result<Self, InvalidDestination> {
         let backoff = Backoff::new(settings.retry, settings.seed);
-        Ok(Self { requests: Requests::new(settings, clock)?, backoff, metrics, clock })
+        Ok(Self { requests: Requests::new(settings, clock)?, backoff, metrics, clock, warned: Mutex::default() })
     }
 
-    /// Delivers a batch, whatever that takes.
+    /// What it speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.requests.protocol()
+    }
+
+    /// Delivers a batch of its protocol, whatever that takes.
     ///
     /// # Errors
     ///
@@ -98,13 +111,12 @@ impl Destination {
         if batch.is_empty() {
             return Ok(delivered);
         }
-        let all = 0..batch.series();
+        let all = 0..batch.entries();
         match self.send(&batch.message(), stop).await? {
-            None => self.count_taken(batch, all, &mut delivered),
-            Some(rejection) => {
+            Ok(answer) => self.count_taken(batch, all, &answer, &mut delivered),
+            Err(rejection) => {
                 self.log(&rejection, batch);
-                let has_metadata = !batch.metadata.is_empty();
-                let isolation = Isolation::of_refused(batch.series(), has_metadata);
+                let isolation = Isolation::of_refused(batch.entries(), batch.has_metadata());
                 self.isolate(batch, isolation, rejection, &mut delivered, stop).await?;
             }
         }
@@ -121,17 +133,24 @@ impl Destination {
         stop: &CancellationToken,
     ) -> Result<(), Stopped> {
         while let Some(step) = isolation.next() {
-            let series = match step {
-                isolate::Step::Try(series) => series,
-                isolate::Step::Drop(series) => {
-                    self.count_dropped(batch, series, rejection.reason, delivered);
+            let entries = match step {
+                isolate::Step::Try(entries) => entries,
+                isolate::Step::Drop(entries) => {
+                    self.count_dropped(batch, entries, rejection.reason, delivered);
                     continue;
                 }
             };
-            match self.send(batch.message_of(series.clone()), stop).await? {
-                None => self.count_taken(batch, series, delivered),
-                Some(refused) => {
-                    isolation.refused(series);
+            match self.send(&batch.message_of(entries.clone()), stop).await? {
+                Ok(answer) => {
+                    isolation.taken();
+                    self.count_taken(batch, entries, &answer, delivered);
+                }
+                Err(refused) => {
+                    if refused.is_doubtful {
+                        isolation.refused_doubtfully(entries)
+                    } else {
+                        isolation.refused(entries)
+                    }
                     rejection = refused;
                 }
             }
@@ -139,22 +158,23 @@ impl Destination {
         Ok(())
     }
 
-    /// Sends one message until it is answered: taken (`None`) or refused.
-    async fn send(&self, message: &[u8], stop: &CancellationToken) -> Result<Option<Rejection>, Stopped> {
-        let body = compress(message);
-        for attempt in 0.. {
+    /// Sends one message until it is answered: taken or refused.
+    async fn send(&self, message: &[u8], stop: &CancellationToken) -> Result<Result<ExportAnswer, Rejection>, Stopped> {
+        let body = self.requests.body(message);
+        let mut attempt = 0;
+        loop {
             let _under_way = self.metrics.under_way();
             let answer = self.requests.send(body.clone(), attempt);
             match stop.run_until_cancelled(answer).await.ok_or(Stopped)? {
-                Answer::Taken => {
+                Answer::Taken(answer) => {
                     self.metrics.succeeded((self.clock)());
-                    break;
+                    return Ok(Ok(answer));
                 }
-                Answer::Refused(rejection) => return Ok(Some(rejection)),
+                Answer::Refused(rejection) => return Ok(Err(rejection)),
                 Answer::Later(later) => self.wait(&later, attempt, stop).await?,
             }
+            attempt = attempt.saturating_add(1);
         }
-        Ok(None)
     }
 
     async fn wait(&self, later: &Later, attempt: u32, stop: &CancellationToken) -> Result<(), Stopped> {
@@ -170,22 +190,42 @@ impl Destination {
         stop.run_until_cancelled(tokio::time::sleep(pause)).await.ok_or(Stopped)
     }
 
-    fn count_taken(&self, batch: &Batch, series: Range<usize>, delivered: &mut Delivered) {
-        let samples = batch.samples_in(series);
-        delivered.samples += samples;
-        self.metrics.sent(samples);
+    fn count_taken(&self, batch: &Batch, entries: Range<usize>, answer: &ExportAnswer, delivered: &mut Delivered) {
+        let samples = batch.samples_in(entries);
+        let rejected = answer.rejected_points.min(samples);
+        delivered.samples += samples - rejected;
+        self.metrics.sent(samples - rejected);
+        if rejected > 0 {
+            *delivered.dropped.entry(DropReason::PartialSuccess).or_default() += rejected;
+            self.metrics.dropped(DropReason::PartialSuccess, rejected);
+        }
+        if rejected > 0 || self.is_news(&answer.message) {
+            let (url, told) = (self.requests.shown_url(), Rejection::beginning(&answer.message));
+            tracing::warn!(%url, rejected, samples, %told, "the destination took a batch and says that not all is well with it");
+        }
     }
 
-    fn count_dropped(&self, batch: &Batch, series: Range<usize>, reason: DropReason, delivered: &mut Delivered) {
-        let samples = batch.samples_in(series.clone());
+    /// Whether a warning is another one than the last: a backend may have one for every batch.
+    fn is_news(&self, warning: &str) -> bool {
+        // A text is whole between any two statements.
+        let mut last = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = !warning.is_empty() && *last != warning;
+        if is_news {
+            warning.clone_into(&mut last);
+        }
+        is_news
+    }
+
+    fn count_dropped(&self, batch: &Batch, entries: Range<usize>, reason: DropReason, delivered: &mut Delivered) {
+        let samples = batch.samples_in(entries.clone());
         if samples == 0 {
             return;
         }
-        if series.len() > 1 {
-            delivered.unproven.push(series.clone());
+        if entries.len() > 1 {
+            delivered.unproven.push(entries.clone());
         }
         if reason.is_of_age() {
-            delivered.aged.push(series);
+            delivered.aged.push(entries);
         }
         *delivered.dropped.entry(reason).or_default() += samples;
         self.metrics.dropped(reason, samples);
@@ -200,20 +240,14 @@ impl Destination {
         };
         tracing::warn!(
             url = %self.requests.shown_url(),
-            status = rejection.status.as_u16(),
+            answer = %rejection.answer,
             reason = rejection.reason.name(),
-            series = batch.series(),
+            entries = batch.entries(),
             body = %rejection.told,
             advice,
             "the destination refuses something in a batch; isolating it"
         );
     }
-}
-
-/// The block format of snappy, which is what remote write means.
-fn compress(message: &[u8]) -> Bytes {
-    let compressed = snap::raw::Encoder::new().compress_vec(message);
-    compressed.expect("a message is far below the 4 GiB that snappy takes").into()
 }
 
 #[cfg(test)]

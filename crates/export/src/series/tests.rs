@@ -8,7 +8,7 @@ use shardset_model::{
 
 use super::NotEncodable;
 use crate::fixtures::{COUNTER, EXPONENTIAL, HISTOGRAM, TimeSeries, UP_DOWN, decode, frames, line, stream};
-use crate::{Announcements, Batch, Family, Labels, Moment, Sample, Translation};
+use crate::{Announcements, Family, Labels, Moment, Sample, SeriesBatch, Translation};
 
 const T: UnixMillis = UnixMillis(1_700_000_000_000);
 const NOW: [Moment; 1] = [Moment::value(T)];
@@ -20,7 +20,7 @@ fn append(
     moments: &[Moment],
     exemplars: &[Exemplar<'_>],
 ) -> Vec<TimeSeries> {
-    let mut batch = Batch::new();
+    let mut batch = SeriesBatch::new();
     batch.append(&stream.0, &stream.1, &Sample { value, moments, exemplars }).unwrap();
     let timeseries = decode(&batch).timeseries;
     assert_eq!(batch.series(), timeseries.len());
@@ -75,7 +75,7 @@ fn a_counter_is_one_series() {
 #[test]
 fn a_number_without_exemplars_is_exactly_these_bytes() {
     let up = stream("up", "", UP_DOWN, &[]);
-    let mut batch = Batch::new();
+    let mut batch = SeriesBatch::new();
     batch.append(&up.0, &up.1, &Sample { value: Value::Double(1.5), moments: &NOW, exemplars: &[] }).unwrap();
     let expected = b"\x0a\x2e\
         \x0a\x0e\x0a\x08__name__\x12\x02up\
@@ -214,9 +214,9 @@ fn a_scale_is_brought_down_to_8_and_is_not_encodable_below_minus_4() {
     };
     assert_eq!([20, 9, 8, 0, -4].map(schema_of), [8, 8, 8, 0, -4]);
     let coarse = Value::Exponential(ExponentialPoint { scale: -5, ..SIZES });
-    let mut batch = Batch::new();
+    let mut batch = SeriesBatch::new();
     let refused = batch.append(&sizes.0, &sizes.1, &Sample { value: coarse, moments: &NOW, exemplars: &[] });
-    assert_eq!((refused, batch), (Err(NotEncodable::Scale(-5)), Batch::new()));
+    assert_eq!((refused, batch), (Err(NotEncodable::Scale(-5)), SeriesBatch::new()));
 }
 
 #[test]
@@ -282,9 +282,9 @@ fn a_value_of_another_type_is_refused_and_leaves_the_batch_as_it_was() {
         (stream("a", "", MetricKind::Summary, &[]), Value::Double(1.0)),
     ];
     for ((family, labels), value) in streams {
-        let mut batch = Batch::new();
+        let mut batch = SeriesBatch::new();
         let result = batch.append(&family, &labels, &Sample { value, moments: &NOW, exemplars: &[] });
-        assert_eq!((result, batch), (Err(NotEncodable::Mismatch), Batch::new()), "{value:?}");
+        assert_eq!((result, batch), (Err(NotEncodable::Mismatch), SeriesBatch::new()), "{value:?}");
     }
 }
 
@@ -304,7 +304,7 @@ fn metadata_is_told_once_per_family_and_period() {
     let (sizes, _) = stream("sizes", "", EXPONENTIAL, &[]);
     let mut announcements = Announcements::new();
     let mut told = |millis| {
-        let mut batch = Batch::new();
+        let mut batch = SeriesBatch::new();
         for family in [&bytes, &sizes, &bytes] {
             announcements.announce(&mut batch, family, T.plus_millis(millis));
         }

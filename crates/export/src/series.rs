@@ -5,6 +5,7 @@
 //!
 //! Pure.
 
+mod batch;
 mod exemplars;
 mod native;
 mod parts;
@@ -12,11 +13,11 @@ mod parts;
 use shardset_model::{Exemplar, Value};
 use thiserror::Error;
 
-use crate::batch::Batch;
 use crate::number::push_bound;
 use crate::prompb::{NORMAL_NAN, STALE, put_label, put_message, put_sample};
 use crate::{Family, FamilyType, Form, Labels, Moment, Sample};
 
+pub use self::batch::SeriesBatch;
 pub(crate) use self::exemplars::ExemplarLabels;
 use self::exemplars::newest;
 pub(crate) use self::parts::{Part, Parts};
@@ -52,7 +53,7 @@ impl NotEncodable {
     }
 }
 
-impl Batch {
+impl SeriesBatch {
     /// Appends the series of a stream, each with a sample per moment.
     ///
     /// # Errors

@@ -5,6 +5,9 @@
 //! must not be flooded: after 64 extra requests a refused run is no longer halved but dropped whole. What was pending then is
 //! still tried once, so the bound is 64 and one for each halving.
 //!
+//! Where the answer leaves open whether the data is at fault, a backend that took nothing of the first 12 is left alone: by then a
+//! single bad entry among 2,000 would stand by itself, and others would have been taken.
+//!
 //! Sending a half again after the whole was refused may repeat samples that the backend stored already; backends take
 //! the same value for the same time as done.
 //!
@@ -14,6 +17,9 @@ use std::ops::Range;
 
 /// Extra requests after which nothing is halved any more.
 const MAX_REQUESTS: usize = 64;
+
+/// Extra requests that doubt is worth: 11 halvings, and one more.
+const MAX_DOUBTFUL: usize = 12;
 
 /// What is to be done next.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,13 +35,14 @@ pub(super) enum Step {
 pub(super) struct Isolation {
     pending: Vec<Step>,
     requests: usize,
+    is_any_taken: bool,
 }
 
 impl Isolation {
     /// Begins after a batch of this many series was refused whole. If metadata was with it, that may be the offender, so
     /// that a single series gets a second chance without.
     pub(super) fn of_refused(series: usize, had_metadata: bool) -> Self {
-        let mut isolation = Self { pending: Vec::new(), requests: 0 };
+        let mut isolation = Self { pending: Vec::new(), requests: 0, is_any_taken: false };
         if series == 1 && had_metadata {
             isolation.pending.push(Step::Try(0..1));
         } else {
@@ -49,6 +56,24 @@ impl Isolation {
         let step = self.pending.pop()?;
         self.requests += usize::from(matches!(step, Step::Try(_)));
         Some(step)
+    }
+
+    /// The backend took a run.
+    pub(super) fn taken(&mut self) {
+        self.is_any_taken = true;
+    }
+
+    /// The backend refused this run as well, and it may be that it refuses everything.
+    pub(super) fn refused_doubtfully(&mut self, series: Range<usize>) {
+        if self.is_any_taken || self.requests < MAX_DOUBTFUL {
+            return self.refused(series);
+        }
+        for step in &mut self.pending {
+            if let Step::Try(series) = step {
+                *step = Step::Drop(series.clone());
+            }
+        }
+        self.pending.push(Step::Drop(series));
     }
 
     /// The backend refused this run as well.
@@ -107,6 +132,26 @@ mod tests {
         let (taken, dropped, requests) = run(2_000, &(0..2_000).collect());
         assert_eq!((taken.len(), dropped.len()), (0, 2_000));
         assert!(requests <= 64 + 11, "{requests}");
+    }
+
+    #[test]
+    fn a_backend_that_fails_is_left_alone_soon_and_one_bad_series_is_found_all_the_same() {
+        for (bad, dropped, most) in [(None, 2_000, 12), (Some(0), 1, 22), (Some(1_999), 1, 22)] {
+            let (mut given_up, mut requests) = (0, 0);
+            let mut isolation = Isolation::of_refused(2_000, false);
+            while let Some(step) = isolation.next() {
+                match step {
+                    Step::Drop(run) => given_up += run.len(),
+                    Step::Try(run) => {
+                        requests += 1;
+                        let is_refused = bad.is_none_or(|bad| run.contains(&bad));
+                        if is_refused { isolation.refused_doubtfully(run) } else { isolation.taken() }
+                    }
+                }
+            }
+            assert_eq!(given_up, dropped, "{bad:?}");
+            assert!(requests <= most, "{requests} for {bad:?}");
+        }
     }
 
     proptest! {

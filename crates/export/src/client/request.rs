@@ -1,4 +1,4 @@
-//! Requests of remote write 1.0 to one destination: headers, credentials, TLS.
+//! Requests to one destination, of whichever protocol: headers, credentials, TLS.
 //!
 //! IO.
 
@@ -7,26 +7,29 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Url, redirect};
 use shardset_model::UnixNanos;
 
 use super::answer::{Answer, Cause, Later};
+use super::protocol::{Protocol, REMOTE_WRITE_VERSION};
 use super::settings::{Auth, DestinationSettings, InvalidDestination, Secret, TlsSettings};
 use super::sigv4::Signer;
-
-/// What the specification calls 1.0 says 0.1.0 here.
-const VERSION: (&str, &str) = ("x-prometheus-remote-write-version", "0.1.0");
 
 const AGENT: &str = concat!("shardset/", env!("CARGO_PKG_VERSION"));
 
 /// Headers that are ours.
-const RESERVED: [HeaderName; 6] = [AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT];
+const RESERVED: [HeaderName; 7] = [AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, USER_AGENT];
+
+/// A server of gRPC that vanished without a word is noticed after the sum of both; its one connection is for all requests.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes requests to one destination.
 #[derive(Debug)]
 pub(super) struct Requests {
+    protocol: Protocol,
     client: Client,
     url: Url,
     /// What the user adds to every request.
@@ -46,9 +49,13 @@ enum Credentials {
 
 impl Requests {
     pub(super) fn new(settings: &DestinationSettings, clock: fn() -> UnixNanos) -> Result<Self, InvalidDestination> {
-        let url = parse_url(&settings.url)?;
+        let protocol = settings.protocol;
+        let url = protocol.endpoint(&parse_url(&settings.url)?)?;
         if settings.timeout.is_zero() {
             return Err(InvalidDestination::Timeout);
+        }
+        if protocol != Protocol::RemoteWrite && matches!(settings.auth, Auth::SigV4(_)) {
+            return Err(InvalidDestination::SigV4);
         }
         let credentials = Credentials::new(&settings.auth, &url)?;
         let mut builder = Client::builder()
@@ -56,11 +63,27 @@ impl Requests {
             .timeout(settings.timeout)
             // A redirect would turn the post into a get of nothing.
             .redirect(redirect::Policy::none());
-        if is_loopback(&url) {
+        let is_plain_grpc = protocol.is_grpc() && url.scheme() == "http";
+        if is_loopback(&url) || is_plain_grpc {
+            // A proxy of plain requests speaks HTTP/1.
             builder = builder.no_proxy();
         }
+        if protocol.is_grpc() {
+            builder = builder.http2_prior_knowledge();
+            builder = builder.http2_keep_alive_interval(KEEPALIVE_INTERVAL).http2_keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        }
         let client = with_tls(builder, &settings.tls)?.build().map_err(InvalidDestination::Client)?;
-        Ok(Self { client, url, headers: headers(&settings.headers)?, credentials, clock })
+        Ok(Self { protocol, client, url, headers: headers(&settings.headers)?, credentials, clock })
+    }
+
+    /// What the destination speaks.
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// A message as the body of a request.
+    pub(super) fn body(&self, message: &[u8]) -> Bytes {
+        self.protocol.body(message)
     }
 
     /// Where requests go, without what may be secret in a URL: credentials and the query.
@@ -76,10 +99,11 @@ impl Requests {
         host.starts_with("aps-workspaces") && (host.ends_with(".amazonaws.com") || host.ends_with(".api.aws"))
     }
 
-    /// Sends a compressed message once. `attempt` counts from 0.
+    /// Sends a body once. `attempt` counts from 0.
     pub(super) async fn send(&self, body: Bytes, attempt: u32) -> Answer {
-        let mut request = self.client.post(self.url.clone()).headers(self.headers.clone()).headers(own_headers());
-        if attempt > 0 {
+        let mut request =
+            self.client.post(self.url.clone()).headers(self.headers.clone()).headers(self.protocol.headers());
+        if attempt > 0 && self.protocol == Protocol::RemoteWrite {
             request = request.header("Retry-Attempt", attempt);
         }
         let request = match self.authorize(request, &body).await {
@@ -87,7 +111,7 @@ impl Requests {
             Err(told) => return Answer::Later(Later::because(Cause::Credentials, told)),
         };
         let answer = match request.body(body).send().await {
-            Ok(response) => Answer::read(response).await,
+            Ok(response) => self.protocol.read(response).await,
             Err(error) => Answer::Later(Later::failed(error)),
         };
         if let (Credentials::Signature(signer), Answer::Later(later)) = (&self.credentials, &answer)
@@ -106,7 +130,7 @@ impl Requests {
             Credentials::Signature(signer) => {
                 let now = UNIX_EPOCH + Duration::from_nanos((self.clock)().0);
                 // What AWS' library awaits is 29 KB, which would be carried by every request otherwise.
-                request.headers(Box::pin(signer.sign(&self.url, &own_headers(), body, now)).await?)
+                request.headers(Box::pin(signer.sign(&self.url, &self.protocol.headers(), body, now)).await?)
             }
         })
     }
@@ -152,21 +176,12 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// What remote write asks of every request.
-fn own_headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(HeaderName::from_static(VERSION.0), HeaderValue::from_static(VERSION.1));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
-    headers
-}
-
 fn headers(set: &[(String, String)]) -> Result<HeaderMap, InvalidDestination> {
     let mut headers = HeaderMap::new();
     for (name, value) in set {
         let invalid = || InvalidDestination::Header(name.clone());
         let parsed = HeaderName::try_from(name).map_err(|_| invalid())?;
-        if RESERVED.contains(&parsed) || parsed == VERSION.0 {
+        if is_ours(&parsed) {
             return Err(invalid());
         }
         let mut value = HeaderValue::try_from(value).map_err(|_| invalid())?;
@@ -174,6 +189,10 @@ fn headers(set: &[(String, String)]) -> Result<HeaderMap, InvalidDestination> {
         headers.insert(parsed, value);
     }
     Ok(headers)
+}
+
+fn is_ours(header: &HeaderName) -> bool {
+    RESERVED.contains(header) || header == REMOTE_WRITE_VERSION.0 || header.as_str().starts_with("grpc-")
 }
 
 fn with_tls(mut builder: ClientBuilder, tls: &TlsSettings) -> Result<ClientBuilder, InvalidDestination> {
@@ -214,7 +233,9 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::{Credentials, Requests};
+    use crate::Protocol;
     use crate::client::answer::{Answer, Cause};
+    use crate::client::protocol::Compression;
     use crate::client::settings::{Auth, DestinationSettings, Secret, SigV4, TlsSettings};
     use crate::client::sigv4::tests::signer_with;
 
@@ -222,8 +243,12 @@ mod tests {
         UnixNanos(0)
     }
 
+    fn remote_write(url: &str) -> DestinationSettings {
+        DestinationSettings::new(Protocol::RemoteWrite, url)
+    }
+
     fn error_of(change: impl FnOnce(&mut DestinationSettings)) -> String {
-        let mut settings = DestinationSettings::new("http://localhost:9090/api/v1/write");
+        let mut settings = remote_write("http://localhost:9090/api/v1/write");
         change(&mut settings);
         Requests::new(&settings, now).map(drop).unwrap_err().to_string()
     }
@@ -233,7 +258,9 @@ mod tests {
         for url in ["", "localhost:9090", "ftp://host/", "http://"] {
             assert!(error_of(|settings| settings.url = url.into()).starts_with("url: "), "{url:?}");
         }
-        for header in ["", "a b", "User-Agent", "content-type", "X-Prometheus-Remote-Write-Version"] {
+        for header in
+            ["", "a b", "User-Agent", "content-type", "X-Prometheus-Remote-Write-Version", "te", "grpc-encoding"]
+        {
             let message = error_of(|settings| settings.headers = vec![(header.into(), "v".into())]);
             assert!(message.starts_with("headers: "), "{header:?}");
         }
@@ -241,6 +268,24 @@ mod tests {
         assert!(error_of(|s| s.auth = Auth::Bearer(Secret::Inline("a\nb".into()))).starts_with("auth: "));
         assert!(error_of(|s| s.auth = Auth::SigV4(SigV4::default())).starts_with("sigv4.region: "));
         assert!(error_of(|s| s.timeout = std::time::Duration::ZERO).starts_with("timeout: "));
+    }
+
+    #[test]
+    fn a_url_of_otlp_has_the_path_that_its_protocol_has() {
+        let gzip = Compression::Gzip;
+        let url = |protocol, url: &str| {
+            let requests = Requests::new(&DestinationSettings::new(protocol, url), now);
+            requests.map(|requests| requests.url.to_string()).map_err(|error| error.to_string())
+        };
+        assert_eq!(url(Protocol::OtlpHttp(gzip), "http://a/v1/metrics").unwrap(), "http://a/v1/metrics");
+        let path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+        for given in ["https://a:4317", "https://a:4317/"] {
+            assert_eq!(url(Protocol::OtlpGrpc(gzip), given).unwrap(), format!("https://a:4317{path}"));
+        }
+        assert!(url(Protocol::OtlpGrpc(gzip), "http://a/v1/metrics").unwrap_err().starts_with("url: by grpc"));
+        assert!(url(Protocol::OtlpHttp(gzip), "http://a:4318").unwrap_err().starts_with("url: by http/protobuf"));
+        let signed = |protocol| error_of(|s| (s.protocol, s.auth) = (protocol, Auth::SigV4(SigV4::default())));
+        assert!(signed(Protocol::OtlpHttp(gzip)).starts_with("sigv4: "));
     }
 
     #[test]
@@ -260,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_what_may_be_secret() {
-        let shown = |url: &str| Requests::new(&DestinationSettings::new(url), now).unwrap().shown_url();
+        let shown = |url: &str| Requests::new(&remote_write(url), now).unwrap().shown_url();
         assert_eq!(
             shown("https://me:secret@mimir.example:8443/api/v1/push?token=x"),
             "https://mimir.example:8443/api/v1/push"
@@ -270,7 +315,7 @@ mod tests {
 
     #[test]
     fn amp_is_known_by_its_hosts() {
-        let is_amp = |url: &str| Requests::new(&DestinationSettings::new(url), now).unwrap().is_amp();
+        let is_amp = |url: &str| Requests::new(&remote_write(url), now).unwrap().is_amp();
         assert!(is_amp("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"));
         assert!(is_amp("https://aps-workspaces-fips.us-east-1.api.aws/workspaces/ws-1/api/v1/remote_write"));
         assert!(!is_amp("https://mimir.example.com/api/v1/push"));
@@ -286,12 +331,12 @@ mod tests {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let mut server = tokio::task::JoinSet::new();
         server.spawn(async move { axum::serve(listener, axum::Router::new().fallback(takes_second_key)).await });
-        let mut requests = Requests::new(&DestinationSettings::new(&url), now).unwrap();
+        let mut requests = Requests::new(&remote_write(&url), now).unwrap();
         requests.credentials = Credentials::Signature(signer_with(&["first", "second"]));
 
         let Answer::Later(later) = requests.send(Bytes::new(), 0).await else { panic!("the first key is taken") };
         assert_eq!(later.cause, Cause::Misconfigured);
-        assert!(matches!(requests.send(Bytes::new(), 1).await, Answer::Taken));
-        assert!(matches!(requests.send(Bytes::new(), 0).await, Answer::Taken));
+        assert!(matches!(requests.send(Bytes::new(), 1).await, Answer::Taken(_)));
+        assert!(matches!(requests.send(Bytes::new(), 0).await, Answer::Taken(_)));
     }
 }

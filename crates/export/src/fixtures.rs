@@ -6,7 +6,7 @@ use prost::Message;
 use shardset_model::{Context, Identity, MetricKind, Temporality};
 
 use crate::prompb::{put_message, put_string, put_varint};
-use crate::{Batch, Family, Labels, Translation};
+use crate::{Family, Labels, SeriesBatch, Translation};
 
 pub(crate) const COUNTER: MetricKind = MetricKind::Sum { temporality: Temporality::Delta, monotonic: true };
 pub(crate) const UP_DOWN: MetricKind = MetricKind::Sum { temporality: Temporality::Delta, monotonic: false };
@@ -60,7 +60,7 @@ pub(crate) fn stream_of(context: Context, attributes: &[(&str, &str)]) -> (Famil
 }
 
 /// A whole batch, decoded.
-pub(crate) fn decode(batch: &Batch) -> WriteRequest {
+pub(crate) fn decode(batch: &SeriesBatch) -> WriteRequest {
     WriteRequest::decode(batch.message().as_slice()).unwrap()
 }
 

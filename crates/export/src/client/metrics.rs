@@ -51,14 +51,18 @@ pub struct DestinationMetrics {
 }
 
 impl ClientMetrics {
-    /// Registers everything, with names that begin with `remote_write_`.
+    /// Registers everything, with names that begin with `export_`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        let registry = registry.sub_registry_with_prefix("remote_write");
-        registry.register("samples_sent", "Samples the destination has taken", metrics.samples_sent.clone());
+        let registry = registry.sub_registry_with_prefix("export");
+        registry.register(
+            "samples_sent",
+            "Samples (of OTLP: data points) the destination has taken",
+            metrics.samples_sent.clone(),
+        );
         registry.register(
             "samples_dropped",
-            "Samples the destination refused for good, by reason",
+            "Samples (of OTLP: data points) the destination refused for good, by reason",
             metrics.samples_dropped.clone(),
         );
         registry.register("retries", "Requests that had to be sent again, by cause", metrics.retries.clone());
@@ -132,7 +136,7 @@ mod tests {
         metrics.of("b").sent(2);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
-        assert_eq!(text.matches("# TYPE remote_write_samples_sent counter").count(), 1, "{text}");
+        assert_eq!(text.matches("# TYPE export_samples_sent counter").count(), 1, "{text}");
         assert!(text.contains("samples_sent_total{destination=\"b\"} 2"), "{text}");
     }
 }

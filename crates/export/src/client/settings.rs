@@ -7,10 +7,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::protocol::Protocol;
+
 /// Everything that can be set about a destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DestinationSettings {
-    /// Where requests are posted, such as `https://prometheus:9090/api/v1/write`.
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it is, such as `https://prometheus:9090/api/v1/write`, `http://collector:4318/v1/metrics` or `http://collector:4317`;
+    /// see [`Protocol`].
     pub url: String,
     /// How we say who we are.
     pub auth: Auth,
@@ -27,9 +32,10 @@ pub struct DestinationSettings {
 }
 
 impl DestinationSettings {
-    /// The defaults for a URL: no authentication, 30 s.
-    pub fn new(url: impl Into<String>) -> Self {
+    /// The defaults: no authentication, 30 s.
+    pub fn new(protocol: Protocol, url: impl Into<String>) -> Self {
         Self {
+            protocol,
             url: url.into(),
             auth: Auth::None,
             headers: Vec::new(),
@@ -130,12 +136,21 @@ pub enum InvalidDestination {
     /// The URL is none, or not one of HTTP.
     #[error("url: {0:?} must be an http:// or https:// URL with a host")]
     Url(String),
+    /// A path where gRPC has its own.
+    #[error("url: by grpc it has no path; one with a path is of http/protobuf")]
+    Path,
+    /// No path where each server has its own.
+    #[error("url: by http/protobuf it has a path, usually /v1/metrics")]
+    NoPath,
     /// A header that can not be sent, or that is ours to set.
     #[error("headers: {0:?} is no header that can be set here")]
     Header(String),
     /// The user's name or the secret has characters that no header can carry.
     #[error("auth: the credentials have characters that a header can not carry")]
     Credentials,
+    /// Signatures are made for what Amazon Managed Service for Prometheus takes.
+    #[error("sigv4: only requests of remote write are signed")]
+    SigV4,
     /// Nothing says for which region requests are signed.
     #[error("sigv4.region: say the region of the workspace, as the URL does not name it")]
     Region,

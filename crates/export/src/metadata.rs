@@ -10,9 +10,8 @@ use std::collections::BTreeSet;
 
 use shardset_model::UnixMillis;
 
-use crate::batch::Batch;
 use crate::prompb::{put_message, put_string, put_uint};
-use crate::{Family, FamilyType};
+use crate::{Family, FamilyType, SeriesBatch};
 
 /// How long a backend is trusted to remember: 10 minutes, so that a restart is healed before somebody looks.
 const PERIOD_MILLIS: i64 = 600_000;
@@ -34,7 +33,7 @@ impl Announcements {
     }
 
     /// Adds the family's metadata to `batch`, unless this backend has been told in this period. `now` is the tick's time.
-    pub fn announce(&mut self, batch: &mut Batch, family: &Family, now: UnixMillis) {
+    pub fn announce(&mut self, batch: &mut SeriesBatch, family: &Family, now: UnixMillis) {
         if now.0.saturating_sub(self.since.0) >= PERIOD_MILLIS {
             self.told.clear();
             self.since = now;

@@ -1,39 +1,31 @@
 //! A remote-write 1.0 request in the making.
 //!
-//! Streams are appended until the batch is full; the worker then hands it to a [`crate::Destination`] and uses it again. A
-//! batch remembers where each series ends, so that any run of them is a request of its own: that is how a destination finds
+//! A batch remembers where each series ends, so that any run of them is a request of its own: that is how a destination finds
 //! the one series a backend refuses. Metadata stands apart from the series for the same reason.
-//!
-//! The bounds are those of Prometheus' own sender: 2,000 samples, and 1 MiB before compression so that label-heavy series
-//! stay below the request limits of hosted backends. A stream is never cut in two, so the last one may go over.
 //!
 //! Pure.
 
 use std::ops::Range;
 
-/// Samples at which a batch is full.
-const MAX_SAMPLES: usize = 2_000;
-
-/// Bytes before compression at which a batch is full.
-const MAX_BYTES: usize = 1 << 20;
+use crate::batch::{MAX_BYTES, MAX_SAMPLES};
 
 /// One series in a batch: where it ends, and how many samples it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Extent {
+struct Extent {
     end: u32,
     samples: u32,
 }
 
 /// Series, encoded, and metadata to go with them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Batch {
+pub struct SeriesBatch {
     pub(crate) bytes: Vec<u8>,
     extents: Vec<Extent>,
     samples: usize,
     pub(crate) metadata: Vec<u8>,
 }
 
-impl Batch {
+impl SeriesBatch {
     /// An empty batch.
     pub fn new() -> Self {
         Self::default()
@@ -49,14 +41,6 @@ impl Batch {
         self.bytes.is_empty() && self.metadata.is_empty()
     }
 
-    /// Empties it, keeping its memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.extents.clear();
-        self.samples = 0;
-        self.metadata.clear();
-    }
-
     /// How many samples it has; a native histogram is one.
     pub fn samples(&self) -> usize {
         self.samples
@@ -70,6 +54,11 @@ impl Batch {
     /// How many samples a run of series has.
     pub fn samples_in(&self, series: Range<usize>) -> u64 {
         self.extents[series].iter().map(|extent| u64::from(extent.samples)).sum()
+    }
+
+    /// Whether metadata goes with the series.
+    pub fn has_metadata(&self) -> bool {
+        !self.metadata.is_empty()
     }
 
     /// A whole `WriteRequest`, uncompressed: all series, then the metadata.
@@ -93,10 +82,10 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use super::Batch;
+    use super::SeriesBatch;
 
-    fn batch_of(series: &[&[u8]]) -> Batch {
-        let mut batch = Batch::new();
+    fn batch_of(series: &[&[u8]]) -> SeriesBatch {
+        let mut batch = SeriesBatch::new();
         for bytes in series {
             batch.bytes.extend_from_slice(bytes);
             batch.close_series(bytes.len());
@@ -117,12 +106,12 @@ mod tests {
 
     #[test]
     fn a_batch_is_full_by_samples_or_by_bytes() {
-        let mut batch = Batch::new();
+        let mut batch = SeriesBatch::new();
         batch.close_series(1_999);
         assert!(!batch.is_full());
         batch.close_series(1);
         assert!(batch.is_full());
-        batch.clear();
+        let mut batch = SeriesBatch::new();
         assert!(batch.is_empty() && !batch.is_full());
         batch.bytes.resize(1 << 20, 0);
         assert!(batch.is_full());

@@ -17,9 +17,8 @@
 use shardset_model::{Buckets, ExponentialPoint};
 
 use super::{NotEncodable, TIMESERIES, exemplars, put_labels, told};
-use crate::batch::Batch;
 use crate::prompb::{put_double, put_message, put_present_uint, put_sint, put_uint, put_varint, zigzag};
-use crate::{Family, Form, Labels, Moment, Sample};
+use crate::{Family, Form, Labels, Moment, Sample, SeriesBatch};
 
 /// What native histograms can be told in.
 const SCALES: std::ops::RangeInclusive<i32> = -4..=8;
@@ -36,7 +35,7 @@ const POSITIVE: (u64, u64) = (11, 12);
 
 /// Appends one native histogram series. Its exemplars go along in the order of their times, which backends insist on.
 pub(super) fn append(
-    batch: &mut Batch,
+    batch: &mut SeriesBatch,
     family: &Family,
     labels: &Labels,
     sample: &Sample<'_>,

@@ -28,6 +28,10 @@ pub enum DropReason {
     SeriesLimit,
     /// One series alone is larger than a request may be.
     TooLarge,
+    /// Some of a request that the backend took otherwise (`partial_success` of OTLP); it says in words which and why.
+    PartialSuccess,
+    /// The backend failed, and says that it is not to be asked again.
+    ServerError,
     /// The backend does not say.
     Other,
 }
@@ -48,6 +52,8 @@ impl DropReason {
             Self::LabelInvalid => "label_invalid",
             Self::SeriesLimit => "series_limit",
             Self::TooLarge => "too_large",
+            Self::PartialSuccess => "partial_success",
+            Self::ServerError => "server_error",
             Self::Other => "other",
         }
     }
@@ -72,22 +78,38 @@ const WORDS: [(DropReason, &[&str]); 6] = [
 /// An answer that refuses something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Rejection {
-    pub(super) status: StatusCode,
+    /// The status or code.
+    pub(super) answer: String,
     pub(super) reason: DropReason,
+    /// Whether it may not be the data's fault.
+    pub(super) is_doubtful: bool,
     /// The beginning of the body, in one line.
     pub(super) told: String,
 }
 
 impl Rejection {
-    pub(super) fn read(status: StatusCode, body: &str) -> Self {
-        let lower = body.to_lowercase();
+    /// With the reason that the words give.
+    pub(super) fn of(answer: String, words: &str) -> Self {
+        let lower = words.to_lowercase();
         let told = WORDS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word)));
-        let reason = match told {
-            _ if status == StatusCode::PAYLOAD_TOO_LARGE => DropReason::TooLarge,
-            Some((reason, _)) => *reason,
-            None => DropReason::Other,
-        };
-        Self { status, reason, told: Self::beginning(body) }
+        let reason = told.map_or(DropReason::Other, |(reason, _)| *reason);
+        Self { answer, reason, is_doubtful: false, told: Self::beginning(words) }
+    }
+
+    pub(super) fn read(status: StatusCode, body: &str) -> Self {
+        let rejection = Self::of(status.as_u16().to_string(), body);
+        if status == StatusCode::PAYLOAD_TOO_LARGE { rejection.because(DropReason::TooLarge) } else { rejection }
+    }
+
+    /// For this reason, whatever the words.
+    pub(super) fn because(self, reason: DropReason) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// The backend may refuse everything alike.
+    pub(super) fn doubtful(self) -> Self {
+        let reason = if self.reason == DropReason::Other { DropReason::ServerError } else { self.reason };
+        Self { reason, is_doubtful: true, ..self }
     }
 
     /// The first 256 bytes, without line breaks.

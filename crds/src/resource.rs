@@ -60,7 +60,7 @@ use crate::{Export, Gateway, MetricsShardSetStatus, NetworkPolicy, Tls, Workers}
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = ("size(self.metadata.name) <= 40", "metadata.name must have at most 40 characters: the names of pods and their labels are made from it"),
     validation = (
-        "oldSelf.spec.?tls.?peers.?mode.orValue('None') == self.spec.?tls.?peers.?mode.orValue('None') || 'Preferred' in [oldSelf.spec.?tls.?peers.?mode.orValue('None'), self.spec.?tls.?peers.?mode.orValue('None')]",
+        "(!(has(self.spec.tls) && has(self.spec.tls.peers) && self.spec.tls.peers.mode == 'Required') || (has(oldSelf.spec.tls) && has(oldSelf.spec.tls.peers))) && (!(has(oldSelf.spec.tls) && has(oldSelf.spec.tls.peers) && oldSelf.spec.tls.peers.mode == 'Required') || (has(self.spec.tls) && has(self.spec.tls.peers)))",
         "tls.peers comes to a set, and goes from it, by way of mode Preferred: pods that are not replaced yet could not be reached otherwise"
     )
 )]

@@ -162,9 +162,11 @@ fn all_pods_meet_the_restricted_profile() -> anyhow::Result<()> {
                 });
                 ensure!(container["securityContext"] == expected, "{container}");
             }
-            for more_than_its_own in ["hostNetwork", "hostPID", "hostIPC", "volumes"] {
+            for more_than_its_own in ["hostNetwork", "hostPID", "hostIPC"] {
                 ensure!(spec.get(more_than_its_own).is_none(), "{spec}");
             }
+            let volumes = spec["volumes"].as_array().into_iter().flatten();
+            ensure!(volumes.into_iter().all(|volume| volume.get("secret").is_some()), "{spec}");
         }
     }
     ensure!(pods >= 7, "only {pods} pods");

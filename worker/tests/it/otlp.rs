@@ -163,7 +163,7 @@ async fn deltas_become_a_total_of_their_own_name_that_begins_with_zero_at_its_st
     let backend = Backend::start().await;
     let worker = run(&backend, |_| {}).await;
     // Not a whole number of milliseconds.
-    let (sender, start) = (worker.sender().await, now() - 10 * SECOND | 1);
+    let (sender, start) = (worker.sender().await, (now() - 10 * SECOND) | 1);
     sender.accept(vec![counter("claude_code.token.usage", "a", start, start + SECOND, 20.0)]).await;
     sender.accept(vec![counter("claude_code.token.usage", "a", start + SECOND, start + 2 * SECOND, 5.0)]).await;
     let is_whole = |got: &Received| got.last("claude_code.token.usage", "a") == Some(25.0);
@@ -186,7 +186,7 @@ async fn deltas_become_a_total_of_their_own_name_that_begins_with_zero_at_its_st
 async fn every_kind_of_point_arrives_as_it_is() {
     let backend = Backend::start().await;
     let worker = run(&backend, |_| {}).await;
-    let (sender, start) = (worker.sender().await, now() - 10 * SECOND | 1);
+    let (sender, start) = (worker.sender().await, (now() - 10 * SECOND) | 1);
     let mut with_exemplar = number("a", start, start + SECOND, double(2.0));
     with_exemplar.exemplars = vec![exemplar(start + SECOND, 2.0)];
     sender

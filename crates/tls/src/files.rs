@@ -146,7 +146,7 @@ mod tests {
             (Files { certificate: empty.clone(), ..good.clone() }, "empty.pem holds no certificate in PEM"),
             (Files { private_key: empty.clone(), ..good.clone() }, "empty.pem holds no private key in PEM"),
             (Files { authority: Some(empty), ..good.clone() }, "empty.pem holds no certificate in PEM"),
-            (Files { private_key: other.private_key, ..good.clone() }, "other-key.pem can not be used: "),
+            (Files { private_key: other.private_key, ..good }, "other-key.pem can not be used: "),
         ];
         for (files, expected) in wrong {
             let error = Acceptor::of_senders(files, &Tasks::default()).unwrap_err();

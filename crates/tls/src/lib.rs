@@ -9,6 +9,8 @@
 //!
 //! Boundary: what is said over a connection is not seen here. Destinations have TLS of their own, that of their HTTP client.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod accept;
 mod connect;
 mod files;

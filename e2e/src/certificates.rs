@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 
 /// Whoever makes certificates.
 pub struct Authority {
@@ -40,6 +40,7 @@ impl Authority {
     pub fn new() -> anyhow::Result<Self> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name = called("an authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), certificate })
@@ -57,7 +58,9 @@ impl Authority {
     /// A name is none.
     pub fn issue(&self, names: &[&str]) -> anyhow::Result<Certificate> {
         let key = KeyPair::generate()?;
-        let params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
+        let mut params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
+        // Another one than the authority's, or it looks as if it had signed itself.
+        params.distinguished_name = called("a part");
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Certificate { certificate, private_key: key.serialize_pem() })
     }
@@ -80,4 +83,17 @@ impl Authority {
             authority: write("authority", &self.certificate)?,
         })
     }
+}
+
+impl Files {
+    /// The certificate, its key and its authority, as texts.
+    pub fn paths(&self) -> [String; 3] {
+        [&self.certificate, &self.private_key, &self.authority].map(|path| path.display().to_string())
+    }
+}
+
+fn called(name: &str) -> DistinguishedName {
+    let mut all = DistinguishedName::new();
+    all.push(DnType::CommonName, name);
+    all
 }

@@ -55,7 +55,8 @@ async fn the_first_value_of_a_counter_is_an_increase_and_a_restart_is_none() -> 
     send(&shardset, Delta { metric: "visits", who: "a", start: now, time: now + 1, value: 4.0 }).await?;
     let series = prometheus.settles_at("visits_total{who=\"a\"}", 7.0).await?;
     ensure!(prometheus.increase("visits_total{who=\"a\"}", &series).await? == 7.0, "{series:?}");
-    ensure!(prometheus.fallen(300).await?.is_empty(), "a restart resets nothing");
+    let resets = prometheus.query("resets(visits_total[5m])", None).await?;
+    ensure!(resets.len() == 1 && resets[0].value() == Some(0.0), "a restart resets nothing: {resets:?}");
     nothing_was_dropped(&shardset).await
 }
 

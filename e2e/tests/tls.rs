@@ -1,4 +1,4 @@
-//! TLS towards real senders, and between processes of our own.
+//! TLS between processes of our own.
 #![cfg(feature = "real-parts")]
 
 use std::fs;
@@ -10,55 +10,11 @@ use std::time::Duration;
 use anyhow::ensure;
 use shardset_e2e::certificates::{Authority, Files};
 use shardset_e2e::child::Running;
-use shardset_e2e::prometheus::Prometheus;
-use shardset_e2e::sdk::Sdk;
 use shardset_e2e::shardset::{self, PATIENCE, Shardset};
-use shardset_e2e::{ports, totals, wait};
+use shardset_e2e::{ports, wait};
 
 /// The name in the certificates of workers.
 const WORKERS: &str = "workers.example";
-
-#[tokio::test]
-async fn an_sdk_sends_with_tls_and_a_certificate_of_its_own_over_both_protocols() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let authority = Authority::new()?;
-    let gateway = authority.issue_files(folder.path(), "gateway", &["localhost", "127.0.0.1"])?;
-    let sender = authority.issue_files(folder.path(), "sender", &["sender"])?;
-    let prometheus = Prometheus::start().await?;
-    let [certificate, key, authorities] = paths(&gateway);
-    let flags = [
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-client-ca-file",
-        &authorities,
-        "--export-interval",
-        "500ms",
-        "--remote-write",
-        &prometheus.write_url(),
-    ];
-    let shardset = Shardset::start(&flags).await?;
-    let [certificate, key, authorities] = paths(&sender);
-    let environment = [
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", authorities.as_str()),
-        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate),
-        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &key),
-    ];
-    for (protocol, address) in [("grpc", shardset.grpc), ("http/protobuf", shardset.http)] {
-        let endpoint = format!("https://localhost:{}", address.port());
-        let recorded = Sdk::Python.run_in(&environment, "instruments", &[protocol, &endpoint])?;
-        totals::check(&prometheus, &recorded, protocol).await?;
-    }
-    ensure!(reqwest::get(Shardset::url(shardset.http, "/v1/metrics")).await.is_err(), "a plain request is answered");
-    let failed = shardset.own_metrics().await?.values("shardset_gateway_handshakes_failed_total", &[]);
-    ensure!(failed.iter().sum::<f64>() == 1.0, "handshakes that failed: {failed:?}");
-    Ok(())
-}
-
-fn paths(files: &Files) -> [String; 3] {
-    [&files.certificate, &files.private_key, &files.authority].map(|path| path.display().to_string())
-}
 
 /// Processes of one set, with the flags that each of them has.
 struct Parts<'a> {
@@ -112,7 +68,7 @@ impl<'a> Parts<'a> {
 }
 
 fn flags(files: &Files, mode: &str) -> Vec<String> {
-    let [certificate, key, authority] = paths(files);
+    let [certificate, key, authority] = files.paths();
     [
         ("cert-file", certificate),
         ("key-file", key),

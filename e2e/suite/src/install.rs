@@ -129,13 +129,15 @@ pub fn upgrade_resource() -> anyhow::Result<()> {
     release(&today()?, "shardset-crds", &[])
 }
 
-/// Installs the operator with these values, or upgrades it to them.
+/// Installs the operator with these values, or upgrades it to them. Of what `kubectl apply` has brought before, and Helm taken over,
+/// kubectl still owns what was the same; so Helm insists.
 ///
 /// # Errors
 ///
 /// Helm's.
 pub fn upgrade(values: &[&str]) -> anyhow::Result<()> {
-    release(&today()?, "shardset", &["--set", &[&IMAGE_VALUES[..], values].concat().join(",")])
+    let values = [&IMAGE_VALUES[..], values].concat().join(",");
+    release(&today()?, "shardset", &["--set", &values, "--force-conflicts"])
 }
 
 /// Installs the resource and the operator by the charts that users upgrade from, with the image under test.

@@ -1,9 +1,8 @@
 //! A destination's place in the shard, and the pieces of its passes.
 //!
 //! A pass walks every slot once. By remote write, the resources (`target_info`) and the metadata of families follow, which OTLP tells with
-//! each point. It is asked for piece by
-//! piece, and each piece takes the newest tick: a pass that a slow backend drags over many ticks tells of late streams what
-//! they are, not what they were when it began. Times still ascend for every series, because a pass tells each value once and
+//! each point. It is asked for piece by piece, and each piece takes the newest tick: a pass that a slow backend drags over many ticks
+//! tells of late streams what they are, not what they were when it began. Times still ascend for every series, because a pass tells each value once and
 //! the next pass begins after the newest time of this one.
 //!
 //! A piece ends when its batch is full or when it has looked at many slots in vain, so that no piece keeps requests waiting.

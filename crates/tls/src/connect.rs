@@ -228,6 +228,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_part_that_would_check_nobody_is_none() {
+        let authority = Authority::new();
+        let files = crate::Files { authority: None, ..authority.files("part", WORKERS) };
+        assert!(matches!(Identity::load(files, &Tasks::default()), Err(crate::TlsError::NoAuthority)));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
         let (old, new) = (Authority::new(), Authority::new());

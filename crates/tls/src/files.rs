@@ -50,6 +50,9 @@ pub enum TlsError {
         /// What is wrong with them.
         source: rustls::Error,
     },
+    /// Parts that check nobody would take anybody for a part.
+    #[error("no authority of the parts is named")]
+    NoAuthority,
     /// No certificate of the authorities can be used.
     #[error("the authorities in {path} can not be used: {reason}", path = path.display())]
     Authority {

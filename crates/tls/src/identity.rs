@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 use shardset_process::Tasks;
 use thiserror::Error;
 
@@ -61,7 +61,7 @@ impl Identity {
 
 impl Ends {
     fn of(files: &Files, contents: &Contents) -> Result<Self, TlsError> {
-        let authorities = files.authorities(contents)?.unwrap_or_else(|| RootCertStore::empty().into());
+        let authorities = files.authorities(contents)?.ok_or(TlsError::NoAuthority)?;
         let client = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|source| files.unusable(source))?

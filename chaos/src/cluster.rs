@@ -71,7 +71,7 @@ impl Cluster {
     /// Where clients send to.
     pub(crate) fn endpoints(&self) -> Endpoints {
         let url = |front: &Proxy| format!("http://{}", front.address);
-        Endpoints { grpc: url(&self.fronts[0]), http: url(&self.fronts[1]) }
+        Endpoints { grpc: url(&self.fronts[0]), http: url(&self.fronts[1]), ..Endpoints::default() }
     }
 
     /// Lets something happen.

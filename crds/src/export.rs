@@ -74,35 +74,13 @@ pub struct ExternalLabel {
     "remoteWrite must have at most one of bearerToken, basicAuth and sigv4"
 ))]
 pub struct RemoteWrite {
-    /// Where to write, such as `https://mimir.example/api/v1/push`.
-    #[x_kube(validation = (
-        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
-        "url must be an http or https URL with a host"
-    ))]
-    #[schemars(length(min = 1, max = 2048))]
-    pub url: String,
-    /// After how many seconds a request is given up and sent again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 600))]
-    pub timeout_seconds: Option<i32>,
-    /// A key of a Secret whose value is sent as a bearer token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bearer_token: Option<SecretKey>,
-    /// A name and a password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub basic_auth: Option<BasicAuth>,
+    /// Where it is and how it is reached.
+    #[serde(flatten)]
+    pub backend: Backend,
     /// Signatures of AWS, which Amazon Managed Service for Prometheus asks for. The credentials are those that AWS gives to the workers'
     /// pods: IRSA or EKS Pod Identity by `workers.pod.serviceAccountName`, or the node's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigv4: Option<SigV4>,
-    /// Headers that are sent with every request, such as X-Scope-OrgID.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    #[schemars(length(max = 32))]
-    pub headers: Vec<Header>,
-    /// Whom to trust, and who we are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<BackendTls>,
 }
 
 /// A backend that takes OTLP.
@@ -123,37 +101,14 @@ pub struct RemoteWrite {
     )
 )]
 pub struct Otlp {
-    /// Where it is: `http://collector:4317` for grpc; for http/protobuf with its path, such as `http://collector:4318/v1/metrics` or
-    /// `http://prometheus:9090/api/v1/otlp/v1/metrics`.
-    #[x_kube(validation = (
-        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
-        "url must be an http or https URL with a host"
-    ))]
-    #[schemars(length(min = 1, max = 2048))]
-    pub url: String,
+    /// Where it is and how it is reached.
+    #[serde(flatten)]
+    pub backend: Backend,
     /// How it takes OTLP: grpc or http/protobuf.
     pub protocol: OtlpProtocol,
     /// How requests are compressed: gzip or none.
     #[serde(default)]
     pub compression: Compression,
-    /// After how many seconds a request is given up and sent again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 600))]
-    pub timeout_seconds: Option<i32>,
-    /// A key of a Secret whose value is sent as a bearer token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bearer_token: Option<SecretKey>,
-    /// A name and a password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub basic_auth: Option<BasicAuth>,
-    /// Headers (of grpc: metadata) that are sent with every request, such as X-Scope-OrgID.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    #[schemars(length(max = 32))]
-    pub headers: Vec<Header>,
-    /// Whom to trust, and who we are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<BackendTls>,
 }
 
 /// How a backend takes OTLP, by the names of OpenTelemetry's own settings.
@@ -178,55 +133,42 @@ pub enum Compression {
     None,
 }
 
-/// What the settings of all backends that are written to share.
-#[derive(Clone, Copy, Debug)]
-pub struct Backend<'a> {
-    /// Where it is.
-    pub url: &'a str,
-    /// After how many seconds a request is given up.
+/// What all backends that are written to have.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Backend {
+    /// Where it is: for remote write such as `https://mimir.example/api/v1/push`; for OTLP by grpc `http://collector:4317`, by http/protobuf with
+    /// its path, such as `http://collector:4318/v1/metrics` or `http://prometheus:9090/api/v1/otlp/v1/metrics`.
+    #[x_kube(validation = (
+        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
+        "url must be an http or https URL with a host"
+    ))]
+    #[schemars(length(min = 1, max = 2048))]
+    pub url: String,
+    /// After how many seconds a request is given up and sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 600))]
     pub timeout_seconds: Option<i32>,
     /// A key of a Secret whose value is sent as a bearer token.
-    pub bearer_token: Option<&'a SecretKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer_token: Option<SecretKey>,
     /// A name and a password.
-    pub basic_auth: Option<&'a BasicAuth>,
-    /// Headers of every request.
-    pub headers: &'a [Header],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
+    /// Headers (of grpc: metadata) that are sent with every request, such as X-Scope-OrgID.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 32))]
+    pub headers: Vec<Header>,
     /// Whom to trust, and who we are.
-    pub tls: Option<&'a BackendTls>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<BackendTls>,
 }
 
 impl Export {
     /// Everything that is written to.
-    pub fn backends(&self) -> impl Iterator<Item = Backend<'_>> {
-        self.remote_write.iter().map(RemoteWrite::backend).chain(self.otlp.iter().map(Otlp::backend))
-    }
-}
-
-impl RemoteWrite {
-    /// What it shares with the others.
-    pub fn backend(&self) -> Backend<'_> {
-        Backend {
-            url: &self.url,
-            timeout_seconds: self.timeout_seconds,
-            bearer_token: self.bearer_token.as_ref(),
-            basic_auth: self.basic_auth.as_ref(),
-            headers: &self.headers,
-            tls: self.tls.as_ref(),
-        }
-    }
-}
-
-impl Otlp {
-    /// What it shares with the others.
-    pub fn backend(&self) -> Backend<'_> {
-        Backend {
-            url: &self.url,
-            timeout_seconds: self.timeout_seconds,
-            bearer_token: self.bearer_token.as_ref(),
-            basic_auth: self.basic_auth.as_ref(),
-            headers: &self.headers,
-            tls: self.tls.as_ref(),
-        }
+    pub fn backends(&self) -> impl Iterator<Item = &Backend> {
+        self.remote_write.iter().map(|one| &one.backend).chain(self.otlp.iter().map(|one| &one.backend))
     }
 }
 

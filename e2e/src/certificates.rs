@@ -1,15 +1,17 @@
 //! An authority of a test's own, and certificates of it.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// Whoever makes certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
+    years: Option<Range<i32>>,
 }
 
 /// A certificate and its key, in PEM.
@@ -43,7 +45,13 @@ impl Authority {
         params.distinguished_name = called("an authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key)?.pem();
-        Ok(Self { issuer: Issuer::new(params, key), certificate })
+        Ok(Self { issuer: Issuer::new(params, key), certificate, years: None })
+    }
+
+    /// What it issues from here on holds from the first day of a year to the first of another, instead of for ever.
+    #[must_use]
+    pub fn for_years(self, years: Range<i32>) -> Self {
+        Self { years: Some(years), ..self }
     }
 
     /// Its own certificate, in PEM.
@@ -61,6 +69,9 @@ impl Authority {
         let mut params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
         // Another one than the authority's, or it looks as if it had signed itself.
         params.distinguished_name = called("a part");
+        if let Some(Range { start, end }) = self.years {
+            [params.not_before, params.not_after] = [start, end].map(|year| date_time_ymd(year, 1, 1));
+        }
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Certificate { certificate, private_key: key.serialize_pem() })
     }

@@ -533,6 +533,8 @@ const FIRES: &[Fires<'_>] = &[
     ("ShardsetGatewayEpochBehind", &[("shardset_operator_epoch{namespace='n', set='s'}", "3x100"), ("shardset_gateway_membership_epoch{namespace='n', set='s', pod='a'}", "2x86 3x14")], false),
     ("ShardsetMembershipRefused", &[("shardset_membership_refused_total{namespace='n', set='s', pod='a', reason='malformed'}", "0+1x100")], true),
     ("ShardsetMembershipRefused", &[("shardset_membership_refused_total{namespace='n', set='s', pod='a', reason='missing'}", "0+1x100")], false),
+    ("ShardsetCertificateEnding", &[("shardset_tls_certificate_not_before_seconds{namespace='n', pod='a', purpose='peers'}", "0x100"), ("shardset_tls_certificate_not_after_seconds{namespace='n', pod='a', purpose='peers'}", "5500x100")], true),
+    ("ShardsetCertificateEnding", &[("shardset_tls_certificate_not_before_seconds{namespace='n', pod='a', purpose='peers'}", "0x100"), ("shardset_tls_certificate_not_after_seconds{namespace='n', pod='a', purpose='peers'}", "8000x100")], false),
     ("ShardsetRequestsTurnedAway", &[("shardset_gateway_requests_total{namespace='n', set='s', outcome='unavailable'}", "0+9x100"), ("shardset_gateway_requests_total{namespace='n', set='s', outcome='accepted'}", "0+90x100")], true),
     ("ShardsetRequestsTurnedAway", &[("shardset_gateway_requests_total{namespace='n', set='s', outcome='unavailable'}", "0+1x100"), ("shardset_gateway_requests_total{namespace='n', set='s', outcome='accepted'}", "0+90x100")], false),
     ("ShardsetStreamLimitReached", &[("shardset_worker_points_refused_total{namespace='n', set='s', shard='0', reason='stream_limit'}", "0+1x100")], true),
@@ -540,6 +542,8 @@ const FIRES: &[Fires<'_>] = &[
     ("ShardsetPointsRefused", &[("shardset_worker_points_refused_total{namespace='n', set='s', shard='0', reason='too_old'}", "0+1x100")], true),
     ("ShardsetPointsForeign", &[("shardset_worker_points_foreign_total{namespace='n', set='s', shard='0'}", "0+1x100")], true),
     ("ShardsetDiskUnwritable", &[("shardset_worker_journal_unwritable{namespace='n', set='s', shard='0', pod='a'}", "0x80 1x20")], true),
+    ("ShardsetDiskSlow", &[("shardset_worker_journal_commit_seconds_bucket{namespace='n', set='s', shard='0', pod='a', le='0.1024'}", "0+96x100"), ("shardset_worker_journal_commit_seconds_bucket{namespace='n', set='s', shard='0', pod='a', le='0.2048'}", "0+99x100"), ("shardset_worker_journal_commit_seconds_bucket{namespace='n', set='s', shard='0', pod='a', le='+Inf'}", "0+99x100")], true),
+    ("ShardsetDiskSlow", &[("shardset_worker_journal_commit_seconds_bucket{namespace='n', set='s', shard='0', pod='a', le='0.0512'}", "0+99x100"), ("shardset_worker_journal_commit_seconds_bucket{namespace='n', set='s', shard='0', pod='a', le='+Inf'}", "0+99x100")], false),
     // Nothing has ever been taken, and something waits.
     ("ShardsetDestinationBehind", &[("shardset_export_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100")], true),
     ("ShardsetDestinationBehind", &[("shardset_export_requests_in_flight{namespace='n', set='s', pod='a', destination='d'}", "1x100"), ("shardset_export_last_success_timestamp_seconds{namespace='n', set='s', pod='a', destination='d'}", "60x100")], true),

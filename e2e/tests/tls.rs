@@ -112,3 +112,31 @@ async fn parts_talk_with_tls_move_streams_and_take_a_new_certificate() -> anyhow
     parts.scale("1", &peers)?;
     load.succeed(PATIENCE).await.map(drop)
 }
+
+#[tokio::test]
+async fn the_load_generator_sends_with_tls_and_a_certificate_by_every_protocol() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::new()?.for_years(2020..2100);
+    let [certificate, key, authorities] = authority.issue_files(folder.path(), "gateway", &["localhost"])?.paths();
+    let flags = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-client-ca-file", &authorities];
+    let shardset = Shardset::start(&[&flags[..], &["--export-interval", "200ms"]].concat()).await?;
+    let held =
+        shardset.own_metrics().await?.values("shardset_tls_certificate_not_after_seconds", &[("purpose", "receive")]);
+    ensure!(held == [4_102_444_800.0], "the certificate holds until {held:?}");
+
+    let [grpc, http] = [shardset.grpc, shardset.http].map(|address| format!("https://localhost:{}", address.port()));
+    let verify = Shardset::url(shardset.scrape, "/metrics");
+    let load = |more: &[&str]| {
+        let flags = ["load", "--otlp-grpc", &grpc, "--otlp-http", &http, "--points", "500", "--rate", "500"];
+        shardset::output(&[&flags[..], &["--interval", "1s", "--attempts", "1", "--verify", &verify], more].concat())
+    };
+    let [certificate, key, authorities] = authority.issue_files(folder.path(), "sender", &["sender"])?.paths();
+    let (status, said) =
+        load(&["--tls-ca-file", &authorities, "--tls-cert-file", &certificate, "--tls-key-file", &key])?;
+    ensure!(status.success() && said.contains("500 points"), "{said}");
+    let (status, said) = load(&["--tls-ca-file", &authorities])?;
+    ensure!(status.success() && said.contains("accepted 0 points"), "nobody is taken without a certificate: {said}");
+    let (status, said) = load(&["--tls-ca-file", "/nowhere.pem"])?;
+    ensure!(!status.success() && said.contains("can not read /nowhere.pem"), "{said}");
+    Ok(())
+}

@@ -4,7 +4,11 @@
 //! The loads take turns, for some rounds: a host that takes cores away for some seconds, as these do, makes a queue of its
 //! own, and must not decide on one load alone. Figures are medians of the rounds. The client has the same two cores; how busy they were, and
 //! how much of them the host took, is told beside the times.
+//!
+//! A disk that others use as well stalls whatever is written to it. So the disk alone takes a turn, too: the requests of the highest load, as
+//! bytes of the log and nothing else. Under `TMPDIR` is what it all is written to.
 
+use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,9 +16,11 @@ use shardset_handoff::Adopt;
 use shardset_wire::{AdoptRequest, ControlClient};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
 
+use super::disk;
 use super::load::{self, Ring};
 use super::shard::{alone, index};
 use crate::machine::Cores;
@@ -35,9 +41,13 @@ const REQUESTS: u64 = 4_096;
 const WARM_UP: usize = 65;
 /// Requests until the rate is known: two checkpoints long.
 const SATURATING: usize = 160_000;
-const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
+const LOADS: [f64; 3] = [0.3, 0.5, HIGHEST];
+const HIGHEST: f64 = 0.7;
 /// Of one load in one round: longer than from one checkpoint to the next at the highest.
 const LENGTH: Duration = Duration::from_secs(20);
+
+/// Of a request in the log, without checkpoints: 32 bytes a point of a known sum.
+const LOGGED_BYTES: usize = 32 * POINTS as usize;
 
 /// system.md: p99, durable, at 70 % load, in ms.
 const BUDGET: f64 = 15.0;
@@ -58,37 +68,39 @@ pub(super) fn measure(binary: &Path, rounds: usize) -> anyhow::Result<Table> {
     for durability in ["fsync", "interval:100ms"] {
         let server = Server::worker(binary, server::empty_directory()?, &["--durability", durability])?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (most, turns) = runtime.block_on(turns(&server, rounds))?;
-        for (load, turns) in LOADS.into_iter().zip(turns) {
-            let percentiles = [50.0, 99.0, 100.0].map(|percent| {
-                let of_a_turn = |turn: &Turn| percentile(&turn.times, percent) * 1e3;
-                sorted(turns.iter().map(of_a_turn))
-            });
-            let [p50, p99, longest] = percentiles.each_ref().map(|rounds| rounds[rounds.len() / 2]);
-            let [busy, stolen] = [|turn: &Turn| turn.busy, |turn: &Turn| turn.stolen].map(|of| {
-                let rounds = sorted(turns.iter().map(of));
-                rounds[rounds.len() / 2]
-            });
-            let points = most * load * f64::from(POINTS) / 1e6;
-            let two = |figure: f64| format!("{figure:.2}");
-            let each = percentiles[1].iter().map(|p99| format!("{p99:.1}")).collect::<Vec<_>>().join(" ");
-            let budget = (durability == "fsync" && load == LOADS[LOADS.len() - 1]).then_some(BUDGET);
+        let turns = runtime.block_on(turns(&server, rounds))?;
+        for (load, turns) in LOADS.into_iter().zip(&turns.loads) {
+            let is_budgeted = durability == "fsync" && load == HIGHEST;
             let name = format!("{durability}, {:.0} % of the most", load * 1e2);
-            let figures = [two(points), two(p50), two(p99), each, two(longest), two(busy), two(stolen)];
-            table.row([name].into_iter().chain(figures).chain([against(budget, p99)]));
+            row(&mut table, name, turns, is_budgeted.then_some(BUDGET));
+        }
+        if durability == "fsync" {
+            row(&mut table, format!("the disk alone, {:.0} % of the most", HIGHEST * 1e2), &turns.disk, None);
         }
     }
     Ok(table)
 }
 
-fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_unstable_by(f64::total_cmp);
-    figures
+fn row(table: &mut Table, name: String, turns: &[Turn], budget: Option<f64>) {
+    let over = |of: &dyn Fn(&Turn) -> f64| {
+        let mut figures: Vec<f64> = turns.iter().map(of).collect();
+        figures.sort_unstable_by(f64::total_cmp);
+        figures
+    };
+    let median = |of: &dyn Fn(&Turn) -> f64| over(of)[turns.len() / 2];
+    let took = |percent: f64| move |turn: &Turn| percentile(&turn.times, percent) * 1e3;
+    let two = |figure: f64| format!("{figure:.2}");
+    let each = over(&took(99.0)).iter().map(|p99| format!("{p99:.1}")).collect::<Vec<_>>().join(" ");
+    let (points, p99) = (median(&|turn| turn.per_second * f64::from(POINTS) / 1e6), median(&took(99.0)));
+    let figures = [two(points), two(median(&took(50.0))), two(p99), each, two(median(&took(100.0)))];
+    let cores = [two(median(&|turn| turn.busy)), two(median(&|turn| turn.stolen))];
+    table.row([name].into_iter().chain(figures).chain(cores).chain([against(budget, p99)]));
 }
 
 /// One load in one round.
 struct Turn {
+    /// Requests that were sent.
+    per_second: f64,
     /// From sent to answered.
     times: Vec<Duration>,
     /// How many of the machine's cores were busy, whoever kept them so.
@@ -97,8 +109,15 @@ struct Turn {
     stolen: f64,
 }
 
-/// How many requests a second a worker takes, then the turns of each load.
-async fn turns(server: &Server, rounds: usize) -> anyhow::Result<(f64, [Vec<Turn>; LOADS.len()])> {
+/// All rounds.
+#[derive(Default)]
+struct Turns {
+    loads: [Vec<Turn>; LOADS.len()],
+    disk: Vec<Turn>,
+}
+
+/// How many requests a second a worker takes, then parts of that.
+async fn turns(server: &Server, rounds: usize) -> anyhow::Result<Turns> {
     let channels = load::connect(&server.grpc_url(), CONNECTIONS).await?;
     begin(channels[0].clone(), &server.grpc()).await?;
     let mut ring = Ring::of(REQUESTS, POINTS);
@@ -107,18 +126,31 @@ async fn turns(server: &Server, rounds: usize) -> anyhow::Result<(f64, [Vec<Turn
     let begun = Instant::now();
     load::send_all(&channels, &mut ring, SATURATING, IN_FLIGHT).await?;
     let most = SATURATING as f64 / begun.elapsed().as_secs_f64();
-    let mut turns: [Vec<Turn>; LOADS.len()] = Default::default();
+    let mut turns = Turns::default();
     for _ in 0..rounds {
-        for (load, turns) in LOADS.into_iter().zip(&mut turns) {
-            turns.push(turn(&channels, &mut ring, most * load).await?);
+        for (load, turns) in LOADS.into_iter().zip(&mut turns.loads) {
+            let per_second = most * load;
+            turns.push(turn(per_second, send(&channels, &mut ring, per_second)).await?);
         }
+        let per_second = most * HIGHEST;
+        let alone = spawn_blocking(move || disk::alone(LOGGED_BYTES, per_second, LENGTH));
+        turns.disk.push(turn(per_second, async { alone.await? }).await?);
     }
-    Ok((most, turns))
+    Ok(turns)
 }
 
-async fn turn(channels: &[Channel], ring: &mut Ring, per_second: f64) -> anyhow::Result<Turn> {
-    let (over, is_over) = watch::channel(false);
+async fn turn(per_second: f64, takes: impl Future<Output = anyhow::Result<Vec<Duration>>>) -> anyhow::Result<Turn> {
     let (before, begun) = (Cores::read()?, Instant::now());
+    let times = takes.await?;
+    let (after, elapsed) = (Cores::read()?, begun.elapsed().as_secs_f64());
+    let cores = |after: Duration, before: Duration| (after - before).as_secs_f64() / elapsed;
+    let [busy, stolen] = [cores(after.busy, before.busy), cores(after.stolen, before.stolen)];
+    Ok(Turn { per_second, times, busy, stolen })
+}
+
+/// Sends for so long. From sent to answered.
+async fn send(channels: &[Channel], ring: &mut Ring, per_second: f64) -> anyhow::Result<Vec<Duration>> {
+    let (over, is_over) = watch::channel(false);
     let sending = load::send_at(channels.to_vec(), ring, per_second, is_over);
     let (answers, ()) = tokio::join!(sending, async {
         sleep(LENGTH).await;
@@ -126,10 +158,7 @@ async fn turn(channels: &[Channel], ring: &mut Ring, per_second: f64) -> anyhow:
     });
     let answers = answers?;
     anyhow::ensure!(answers.iter().all(|answer| answer.error.is_none()), "requests were not accepted");
-    let (after, elapsed) = (Cores::read()?, begun.elapsed().as_secs_f64());
-    let cores = |after: Duration, before: Duration| (after - before).as_secs_f64() / elapsed;
-    let [busy, stolen] = [cores(after.busy, before.busy), cores(after.stolen, before.stolen)];
-    Ok(Turn { times: answers.iter().map(load::Answer::took).collect(), busy, stolen })
+    Ok(answers.iter().map(load::Answer::took).collect())
 }
 
 /// Tells a worker with an empty disk that it is alone. Answers when the worker serves.

@@ -30,5 +30,7 @@ pub use ledger::{Ledger, Range, StreamName};
 pub use payload::{PayloadShape, StandardPayload, standard_payload};
 pub use progress::{Progress, Summary};
 pub use run::{Outcome, RunError, run};
-pub use settings::{Endpoints, Extras, InvalidSettings, MischiefRates, Protocol, ProtocolMix, Retry, Settings};
+pub use settings::{
+    Endpoints, Extras, InvalidSettings, MischiefRates, Protocol, ProtocolMix, Retry, Settings, TlsFiles,
+};
 pub use verify::{Difference, Verdict, VerifyError, VerifySettings, verify};

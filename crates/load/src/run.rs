@@ -7,6 +7,8 @@
 mod lane;
 
 use std::future::Future;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,7 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::fleet::{Export, Fleet};
 use crate::ledger::Ledger;
 use crate::progress::{Counters, Progress, Summary};
-use crate::send::Connection;
+use crate::send::{Certificates, Connection};
 use crate::settings::{InvalidSettings, Settings};
 use lane::Lane;
 
@@ -42,8 +44,8 @@ pub enum RunError {
     /// The settings contradict themselves.
     #[error("the settings can not be followed")]
     Settings(#[from] InvalidSettings),
-    /// The gRPC endpoint is no URL.
-    #[error("`{url}` is no address for gRPC")]
+    /// The gRPC endpoint is no URL, or can not be had with these certificates.
+    #[error("`{url}` can not be sent to by gRPC")]
     Grpc {
         /// What was given.
         url: String,
@@ -53,6 +55,14 @@ pub enum RunError {
     /// The HTTP client can not be made.
     #[error("the HTTP client can not be made")]
     Http(#[source] reqwest::Error),
+    /// A file of certificates can not be read.
+    #[error("can not read {path}", path = path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A task of the generator died.
     #[error("a task of the generator failed")]
     Task(#[from] JoinError),
@@ -144,8 +154,9 @@ fn open_lanes(
     counters: &Arc<Counters>,
     lanes: &mut JoinSet<Ledger>,
 ) -> Result<Vec<mpsc::Sender<Export>>, RunError> {
+    let tls = Certificates::read(&settings.endpoints.tls)?;
     let connections = (0..settings.connections)
-        .map(|_| Connection::new(&settings.endpoints, settings.retry.timeout))
+        .map(|_| Connection::new(&settings.endpoints, &tls, settings.retry.timeout))
         .collect::<Result<Vec<_>, _>>()?;
     let mut queues = Vec::new();
     for number in 0..settings.connections as usize * settings.in_flight as usize {

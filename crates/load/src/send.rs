@@ -5,6 +5,7 @@
 
 mod grpc;
 mod http;
+mod tls;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use bytes::Bytes;
 
 pub(crate) use grpc::GrpcSender;
 pub(crate) use http::HttpSender;
+pub(crate) use tls::Certificates;
 
 use crate::run::RunError;
 use crate::settings::{Endpoints, Protocol};
@@ -39,8 +41,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(endpoints: &Endpoints, timeout: Duration) -> Result<Self, RunError> {
-        Ok(Self { grpc: GrpcSender::new(&endpoints.grpc, timeout)?, http: HttpSender::new(&endpoints.http, timeout)? })
+    pub(crate) fn new(endpoints: &Endpoints, tls: &Certificates, timeout: Duration) -> Result<Self, RunError> {
+        Ok(Self {
+            grpc: GrpcSender::new(&endpoints.grpc, tls, timeout)?,
+            http: HttpSender::new(&endpoints.http, tls, timeout)?,
+        })
     }
 
     /// Sends the request once.

@@ -1,6 +1,7 @@
 //! What a run is asked to do. Plain values: the flags that fill them stand in the binary.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -59,6 +60,17 @@ pub struct Endpoints {
     pub grpc: String,
     /// OTLP/HTTP, as `http://host:4318`; `/v1/metrics` is appended.
     pub http: String,
+    /// Certificates for addresses of `https`.
+    pub tls: TlsFiles,
+}
+
+/// Files in PEM.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TlsFiles {
+    /// The authorities of which servers may have certificates. `None`: those that the system trusts.
+    pub authority: Option<PathBuf>,
+    /// Certificate and private key of the clients, for servers that ask for them.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// A way to carry OTLP.
@@ -177,7 +189,8 @@ impl Default for Settings {
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Self { grpc: "http://127.0.0.1:4317".to_owned(), http: "http://127.0.0.1:4318".to_owned() }
+        let [grpc, http] = ["http://127.0.0.1:4317", "http://127.0.0.1:4318"].map(str::to_owned);
+        Self { grpc, http, tls: TlsFiles::default() }
     }
 }
 

@@ -15,7 +15,7 @@ use shardset_membership::{Published, Refusals, Trouble, watch};
 use shardset_model::SetName;
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
 use shardset_slice::{Seed, Source, WorkerNames};
-use shardset_tls::PeerTls;
+use shardset_tls::{Metrics as TlsMetrics, PeerTls};
 
 use crate::args::{Configured, PeerTlsArgs, ProcessArgs, ReceiveArgs};
 use crate::status::MembershipView;
@@ -131,13 +131,13 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let stop_asked = signals::stop_asked().context("can not wait for signals")?;
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
+    let (metrics, of_tls) = (Metrics::register(&mut registry), TlsMetrics::register(&mut registry));
     let (street, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
-    let tls = args.peers.peers(&side)?;
+    let tls = args.peers.peers(&side, of_tls.clone())?;
     let deliver = DeliverSettings { set: args.membership.set()?, tls: tls.clone(), ..DeliverSettings::default() };
     let membership = args.membership.follow(tls, metrics.membership_refusals(), &street).await?;
     let trouble = membership.trouble.clone();
-    let setup = Setup { receive: args.receive.settings(&side)?, deliver, membership };
+    let setup = Setup { receive: args.receive.settings(&side, of_tls)?, deliver, membership };
     let gateway = Gateway::start(setup, &metrics, &street, &readiness).await?;
     let router = Admin::new(registry, readiness).router().merge(status(gateway.routing(), trouble));
     side.spawn("admin", admin::serve(router, admin_listener, side.stop()));

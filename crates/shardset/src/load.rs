@@ -1,11 +1,12 @@
 //! `shardset load`: flags of the load generator, its progress on stderr, its summary on stdout.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use shardset_load::{
-    Endpoints, Extras, MischiefRates, Outcome, Progress, ProtocolMix, Retry, Settings, VerifySettings,
+    Endpoints, Extras, MischiefRates, Outcome, Progress, ProtocolMix, Retry, Settings, TlsFiles, VerifySettings,
 };
 use shardset_process::clock;
 
@@ -22,6 +23,18 @@ pub(crate) struct LoadArgs {
     /// Where OTLP/HTTP goes; /v1/metrics is appended.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4318")]
     otlp_http: String,
+
+    /// Whose certificates the other end may have, in PEM, where the URLs are of https. Default: whom the system trusts.
+    #[arg(long, value_name = "FILE")]
+    tls_ca_file: Option<PathBuf>,
+
+    /// A certificate to show to an other end that asks for one, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key_file")]
+    tls_cert_file: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    tls_key_file: Option<PathBuf>,
 
     /// Weights of grpc, http/protobuf and http/json, such as grpc=2,http/json=1.
     #[arg(long, value_name = "MIX", default_value = "grpc,http/protobuf,http/json")]
@@ -151,7 +164,14 @@ pub(crate) async fn run(args: LoadArgs) -> anyhow::Result<()> {
 impl LoadArgs {
     fn settings(&self, seed: u64) -> Settings {
         Settings {
-            endpoints: Endpoints { grpc: self.otlp_grpc.clone(), http: self.otlp_http.clone() },
+            endpoints: Endpoints {
+                grpc: self.otlp_grpc.clone(),
+                http: self.otlp_http.clone(),
+                tls: TlsFiles {
+                    authority: self.tls_ca_file.clone(),
+                    identity: self.tls_cert_file.clone().zip(self.tls_key_file.clone()),
+                },
+            },
             protocols: self.protocols,
             sessions: self.sessions,
             rate: self.rate,

@@ -20,6 +20,7 @@ use shardset_handoff::{Wish, members};
 use shardset_membership::{Published, Record};
 use shardset_model::ShardCount;
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
+use shardset_tls::Metrics as TlsMetrics;
 use shardset_worker::scrape::{self, Sources};
 use shardset_worker::{Metrics as WorkerMetrics, Process};
 use tokio::sync::{Mutex, watch};
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     let (worker_metrics, gateway_metrics) =
         (WorkerMetrics::register(&mut registry), GatewayMetrics::register(&mut registry));
     let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics: worker_metrics };
-    let receive = args.receive.settings(&process.tasks)?;
+    let receive = args.receive.settings(&process.tasks, TlsMetrics::register(&mut registry))?;
     let served = Served { admin: admin_listener.local_addr()?, scrape: scrape_listener.local_addr()? };
     std::fs::create_dir_all(&args.count.data_dir)
         .with_context(|| format!("can not make the data directory {}", args.count.data_dir.display()))?;

@@ -7,6 +7,7 @@ use clap::Args;
 use prometheus_client::registry::Registry;
 use shardset_operator::{Metrics, Settings};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
+use shardset_tls::Metrics as TlsMetrics;
 
 use crate::args::{Configured, PeerCertificateArgs, ProcessArgs};
 
@@ -59,7 +60,7 @@ pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<()> {
     let stop_asked = signals::stop_asked().context("can not wait for signals")?;
     let admin_listener = admin::listen(args.admin, "--admin").await?;
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
+    let (metrics, tls) = (Metrics::register(&mut registry), TlsMetrics::register(&mut registry));
     let client = shardset_slice::client().await?;
     let (work, side, readiness) = (Tasks::default(), Tasks::default(), Readiness::default());
     let settings = Settings {
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<()> {
         lease: args.lease,
         identity: args.identity,
         image: args.image,
-        tls: args.peers.identity(&side)?,
+        tls: args.peers.identity(&side, tls)?,
     };
     shardset_operator::run(client, settings, metrics, &readiness, &work)?;
     side.spawn("admin", Admin::new(registry, readiness).serve(admin_listener, side.stop()));

@@ -14,6 +14,7 @@ use shardset_handoff::Wish;
 use shardset_membership::Address;
 use shardset_model::{RoutingKey, ShardCount, ShardIndex};
 use shardset_process::Tasks;
+use shardset_tls::Metrics as TlsMetrics;
 use tokio::time::{Instant, sleep};
 
 use crate::admin_client;
@@ -81,7 +82,7 @@ pub(crate) async fn run(args: ScaleArgs) -> anyhow::Result<()> {
     match args.of.membership.clone() {
         Some(path) => {
             let tasks = Tasks::default();
-            let tls = args.peers.peers(&tasks)?;
+            let tls = args.peers.peers(&tasks, TlsMetrics::default())?;
             coordinate(&args, FileCluster::new(path, args.worker.clone(), tls)).await
         }
         None => ask(&args).await,

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use shardset_coordinator::{Cluster, FileCluster, Workers};
 use shardset_process::Tasks;
+use shardset_tls::Metrics as TlsMetrics;
 
 pub(crate) use self::view::{MembershipView, View};
 use crate::admin_client;
@@ -51,7 +52,12 @@ pub(crate) const ADMIN: &str = "127.0.0.1:9465";
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let view = match &args.of.membership {
         Some(path) => {
-            ask_workers(FileCluster::new(path.clone(), Vec::new(), args.peers.peers(&Tasks::default())?)).await?
+            ask_workers(FileCluster::new(
+                path.clone(),
+                Vec::new(),
+                args.peers.peers(&Tasks::default(), TlsMetrics::default())?,
+            ))
+            .await?
         }
         None => {
             let admin = args.of.admin.as_deref().unwrap_or(ADMIN);

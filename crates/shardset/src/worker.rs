@@ -7,7 +7,7 @@ use clap::Args;
 use prometheus_client::registry::Registry;
 use shardset_model::{SetName, ShardCount, ShardIndex};
 use shardset_process::{Admin, Readiness, Tasks, admin, signals};
-use shardset_tls::PeerTls;
+use shardset_tls::{Metrics as TlsMetrics, PeerTls};
 use shardset_worker::scrape::{self, Sources};
 use shardset_worker::{ExportTo, Metrics, Process, Setup, Worker};
 
@@ -72,14 +72,14 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     let scrape_listener = admin::listen(args.scrape, "--scrape").await?;
     let mut registry = Registry::default();
     let destinations = destinations::build(&args.count.destinations, &mut registry)?;
-    let metrics = Metrics::register(&mut registry);
+    let (metrics, tls) = (Metrics::register(&mut registry), TlsMetrics::register(&mut registry));
     let process = Process { tasks: Tasks::default(), readiness: Readiness::default(), metrics };
     // Before the shard is recovered: that may take seconds, and probes ask meanwhile.
     let (side, sources) = (Tasks::default(), Sources::default());
     side.spawn("admin", Admin::new(registry, process.readiness.clone()).serve(admin_listener, side.stop()));
     side.spawn("scrape", admin::serve(scrape::router(sources.clone()), scrape_listener, side.stop()));
 
-    let worker = start(&args, destinations, args.peers.peers(&side)?, &process).await?;
+    let worker = start(&args, destinations, args.peers.peers(&side, tls)?, &process).await?;
     sources.insert(&worker);
     tokio::select! {
         signal = stop_asked => tracing::info!(signal, "stopping"),

@@ -19,6 +19,7 @@ use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 
 use crate::files::{Contents, Files, TlsError, provider};
 use crate::identity::Identity;
+use crate::metrics::Metrics;
 use crate::reload::{Current, reloaded};
 
 /// A handshake is two round trips.
@@ -56,13 +57,17 @@ pub enum Connection {
 
 impl Acceptor {
     /// Takes connections of senders with the certificate in `files`. Senders must have certificates themselves where `files` name
-    /// an authority. `tasks` reads the files again.
+    /// an authority. `tasks` reads the files again; `metrics` shows when the certificate holds.
     ///
     /// # Errors
     ///
     /// The files can not be used.
-    pub fn of_senders(files: Files, tasks: &Tasks) -> Result<Self, TlsError> {
-        let config = reloaded(files, tasks, |files, contents| server(files, contents, &[b"h2", b"http/1.1"]))?;
+    pub fn of_senders(files: Files, tasks: &Tasks, metrics: Metrics) -> Result<Self, TlsError> {
+        let config = reloaded(files, tasks, move |files, contents| {
+            let config = server(files, contents, &[b"h2", b"http/1.1"])?;
+            metrics.show("receive", files.validity(contents)?);
+            Ok(config)
+        })?;
         Ok(Self(Some(Terms { by: By::Senders(config), plain_too: false })))
     }
 
@@ -221,6 +226,7 @@ mod tests {
     use super::Acceptor;
     use crate::files::{Files, provider};
     use crate::fixtures::{Authority, echo, talks};
+    use crate::metrics::Metrics;
 
     const NAME: &str = "metrics.example";
 
@@ -250,10 +256,10 @@ mod tests {
         let authority = Authority::new();
         let files = authority.files("gateway", NAME);
         let open = Files { authority: None, ..files.clone() };
-        let address = echo(Acceptor::of_senders(open, &Tasks::default()).unwrap()).await;
+        let address = echo(Acceptor::of_senders(open, &Tasks::default(), Metrics::default()).unwrap()).await;
         assert_eq!(send(&files, false, &address).await, Ok(Some(b"h2".to_vec())));
 
-        let address = echo(Acceptor::of_senders(files.clone(), &Tasks::default()).unwrap()).await;
+        let address = echo(Acceptor::of_senders(files.clone(), &Tasks::default(), Metrics::default()).unwrap()).await;
         assert!(send(&files, false, &address).await.is_err());
         assert_eq!(send(&authority.files("sender", "whoever"), true, &address).await, Ok(Some(b"h2".to_vec())));
         assert!(send(&Authority::new().files("stranger", "whoever"), true, &address).await.is_err());
@@ -263,7 +269,7 @@ mod tests {
     async fn a_sender_without_tls_is_let_go() {
         let authority = Authority::new();
         let files = Files { authority: None, ..authority.files("gateway", NAME) };
-        let address = echo(Acceptor::of_senders(files, &Tasks::default()).unwrap()).await;
+        let address = echo(Acceptor::of_senders(files, &Tasks::default(), Metrics::default()).unwrap()).await;
         talks(TcpStream::connect(address).await.unwrap()).await.unwrap_err();
     }
 }

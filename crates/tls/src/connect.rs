@@ -150,11 +150,13 @@ mod tests {
     use super::{Connection, Mode, PeerTls};
     use crate::fixtures::Authority;
     use crate::identity::Identity;
+    use crate::metrics::Metrics;
 
     const WORKERS: &str = "demo-worker.metrics.svc";
+    const FIRST_OF_2100: i64 = 4_102_444_800;
 
     fn identity(authority: &Authority, place: &str, name: &str) -> Identity {
-        Identity::load(authority.files(place, name), &Tasks::default()).unwrap()
+        Identity::load(authority.files(place, name), &Tasks::default(), Metrics::default()).unwrap()
     }
 
     fn peers(authority: &Authority, mode: Mode) -> PeerTls {
@@ -232,14 +234,19 @@ mod tests {
     fn a_part_that_would_check_nobody_is_none() {
         let authority = Authority::new();
         let files = crate::Files { authority: None, ..authority.files("part", WORKERS) };
-        assert!(matches!(Identity::load(files, &Tasks::default()), Err(crate::TlsError::NoAuthority)));
+        assert!(matches!(
+            Identity::load(files, &Tasks::default(), Metrics::default()),
+            Err(crate::TlsError::NoAuthority)
+        ));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
-        let (old, new) = (Authority::new(), Authority::new());
+        let (old, new) = (Authority::new().for_years(2020..2100), Authority::new().for_years(2020..2101));
         let files = old.files("worker", WORKERS);
-        let worker = Identity::load(files.clone(), &Tasks::default()).unwrap().to(WORKERS, Mode::Required).unwrap();
+        let metrics = Metrics::default();
+        let worker = Identity::load(files.clone(), &Tasks::default(), metrics.clone()).unwrap();
+        let worker = worker.to(WORKERS, Mode::Required).unwrap();
         let address = serve(&worker).await;
         let [of_old, of_new] = [peers(&old, Mode::Required), peers(&new, Mode::Required)];
         assert_eq!(way(&of_old, &address).await, Ok("TLS"));
@@ -249,10 +256,12 @@ mod tests {
         std::fs::copy(&replacement.certificate, &files.certificate).unwrap();
         wait().await;
         assert_eq!(way(&of_old, &address).await, Ok("TLS"), "half of a pair is passed over");
+        assert_eq!(metrics.not_after("peers"), FIRST_OF_2100);
         std::fs::copy(&replacement.private_key, &files.private_key).unwrap();
         std::fs::copy(replacement.authority.unwrap(), files.authority.unwrap()).unwrap();
         wait().await;
         assert_eq!(way(&of_new, &address).await, Ok("TLS"));
+        assert_eq!(metrics.not_after("peers"), FIRST_OF_2100 + 365 * 24 * 60 * 60);
         assert!(way(&of_old, &address).await.is_err());
     }
 

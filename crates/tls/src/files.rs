@@ -9,6 +9,9 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
+use x509_parser::error::X509Error;
+
+use crate::metrics::Validity;
 
 /// Where the PEM files of one party are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +53,14 @@ pub enum TlsError {
         /// What is wrong with them.
         source: rustls::Error,
     },
+    /// A certificate does not say when it holds.
+    #[error("{path} holds something that is no certificate", path = path.display())]
+    Validity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: X509Error,
+    },
     /// Parts that check nobody would take anybody for a part.
     #[error("no authority of the parts is named")]
     NoAuthority,
@@ -83,6 +94,12 @@ impl Files {
     /// The certificate first, then those that lead to its authority.
     pub(crate) fn certificates(&self, contents: &Contents) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         certificates(&self.certificate, &contents.certificate)
+    }
+
+    /// When these certificates hold.
+    pub(crate) fn validity(&self, contents: &Contents) -> Result<Validity, TlsError> {
+        let wrong = |source| TlsError::Validity { path: self.certificate.clone(), source };
+        Validity::of(&self.certificates(contents)?).map_err(wrong)
     }
 
     pub(crate) fn private_key(&self, contents: &Contents) -> Result<PrivateKeyDer<'static>, TlsError> {
@@ -136,6 +153,7 @@ mod tests {
     use super::Files;
     use crate::accept::Acceptor;
     use crate::fixtures::Authority;
+    use crate::metrics::Metrics;
 
     #[test]
     fn files_that_can_not_be_used_are_named() {
@@ -152,7 +170,7 @@ mod tests {
             (Files { private_key: other.private_key, ..good }, "other-key.pem can not be used: "),
         ];
         for (files, expected) in wrong {
-            let error = Acceptor::of_senders(files, &Tasks::default()).unwrap_err();
+            let error = Acceptor::of_senders(files, &Tasks::default(), Metrics::default()).unwrap_err();
             let said = chain(&error);
             assert!(said.contains(expected), "{said}");
         }

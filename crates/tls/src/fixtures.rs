@@ -1,6 +1,7 @@
 //! Certificates as files, and two ends that talk.
 
 use std::io;
+use std::ops::Range;
 
 use shardset_e2e::certificates;
 use tempfile::TempDir;
@@ -18,6 +19,11 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new() -> Self {
         Self { authority: certificates::Authority::new().unwrap(), folder: TempDir::new().unwrap() }
+    }
+
+    /// What it issues holds in these years only.
+    pub(crate) fn for_years(self, years: Range<i32>) -> Self {
+        Self { authority: self.authority.for_years(years), ..self }
     }
 
     /// Files with a certificate that bears `name`, and this authority. Under one `place` they are replaced.

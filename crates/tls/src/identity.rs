@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::accept::server;
 use crate::connect::{Mode, PeerTls};
 use crate::files::{Contents, Files, TlsError, provider};
+use crate::metrics::Metrics;
 use crate::reload::{Current, reloaded};
 
 const PROTOCOL: &[u8] = b"h2";
@@ -31,13 +32,18 @@ struct Ends {
 pub struct InvalidName(Box<str>);
 
 impl Identity {
-    /// Reads `files`, which must name an authority; `tasks` reads them again.
+    /// Reads `files`, which must name an authority; `tasks` reads them again, and `metrics` shows when the certificate holds.
     ///
     /// # Errors
     ///
     /// The files can not be used.
-    pub fn load(files: Files, tasks: &Tasks) -> Result<Self, TlsError> {
-        Ok(Self(reloaded(files, tasks, Ends::of)?))
+    pub fn load(files: Files, tasks: &Tasks, metrics: Metrics) -> Result<Self, TlsError> {
+        let ends = reloaded(files, tasks, move |files, contents| {
+            let ends = Ends::of(files, contents)?;
+            metrics.show("peers", files.validity(contents)?);
+            Ok(ends)
+        })?;
+        Ok(Self(ends))
     }
 
     /// Talks to the workers whose certificates bear the name `workers`.

@@ -17,9 +17,11 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 mod identity;
+mod metrics;
 mod reload;
 
 pub use self::accept::{Acceptor, Connection};
 pub use self::connect::{Mode, PeerTls};
 pub use self::files::{Files, TlsError};
 pub use self::identity::{Identity, InvalidName};
+pub use self::metrics::Metrics;

@@ -66,7 +66,7 @@ impl Config {
 }
 
 fn remote_write(remote_write: &RemoteWrite, secrets: &Secrets) -> Value {
-    let mut table = backend(remote_write.backend(), secrets);
+    let mut table = backend(&remote_write.backend, secrets);
     if let Some(sigv4) = &remote_write.sigv4 {
         let keys = [("region", &sigv4.region), ("role-arn", &sigv4.role_arn)];
         let keys = keys.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
@@ -76,29 +76,29 @@ fn remote_write(remote_write: &RemoteWrite, secrets: &Secrets) -> Value {
 }
 
 fn otlp(otlp: &Otlp, secrets: &Secrets) -> Value {
-    let mut table = backend(otlp.backend(), secrets);
+    let mut table = backend(&otlp.backend, secrets);
     table["protocol"] = json!(otlp.protocol);
     table["compression"] = json!(otlp.compression);
     table
 }
 
-fn backend(backend: Backend<'_>, secrets: &Secrets) -> Value {
+fn backend(backend: &Backend, secrets: &Secrets) -> Value {
     let file = |key: &SecretKey| secrets.path(key);
     let mut table = json!({ "url": backend.url });
     if let Some(timeout) = backend.timeout_seconds {
         table["timeout"] = format!("{timeout}s").into();
     }
-    if let Some(token) = backend.bearer_token {
+    if let Some(token) = &backend.bearer_token {
         table["bearer-token-file"] = file(token).into();
     }
-    if let Some(basic) = backend.basic_auth {
+    if let Some(basic) = &backend.basic_auth {
         table["basic-auth"] = json!({ "username": basic.username, "password-file": file(&basic.password) });
     }
     if !backend.headers.is_empty() {
         let headers: BTreeMap<_, _> = backend.headers.iter().map(|header| (&header.name, &header.value)).collect();
         table["headers"] = json!(headers);
     }
-    if let Some(tls) = backend.tls {
+    if let Some(tls) = &backend.tls {
         let files = [("ca-file", &tls.authority), ("cert-file", &tls.certificate), ("key-file", &tls.private_key)];
         let files = files.into_iter().filter_map(|(name, key)| Some((name, file(key.as_ref()?))));
         table["tls"] = json!(files.collect::<BTreeMap<_, _>>());
@@ -134,9 +134,8 @@ impl Secrets {
     }
 }
 
-fn keys(backend: Backend<'_>) -> impl Iterator<Item = &SecretKey> {
-    let password = backend.basic_auth.map(|basic| &basic.password);
-    let tls = backend.tls.into_iter();
-    let tls = tls.flat_map(|tls| [&tls.authority, &tls.certificate, &tls.private_key]).flatten();
-    backend.bearer_token.into_iter().chain(password).chain(tls)
+fn keys(backend: &Backend) -> impl Iterator<Item = &SecretKey> {
+    let password = backend.basic_auth.as_ref().map(|basic| &basic.password);
+    let tls = backend.tls.iter().flat_map(|tls| [&tls.authority, &tls.certificate, &tls.private_key]).flatten();
+    backend.bearer_token.iter().chain(password).chain(tls)
 }

@@ -123,5 +123,5 @@ fn operator(of: Blueprint<'_>) -> Value {
 /// The ports that URLs of backends name, or that their schemes mean.
 fn backend_ports(set: &MetricsShardSet) -> BTreeSet<u16> {
     let port = |url: &str| Url::parse(url).ok()?.port_or_known_default();
-    set.spec.export.backends().filter_map(|backend| port(backend.url)).collect()
+    set.spec.export.backends().filter_map(|backend| port(&backend.url)).collect()
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use shardset_wire::{ExportAnswer, MetricsClient, status};
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use super::Answer;
+use super::{Answer, Certificates};
 use crate::run::RunError;
 
 /// One HTTP/2 connection.
@@ -19,11 +20,11 @@ pub(crate) struct GrpcSender {
 }
 
 impl GrpcSender {
-    pub(crate) fn new(url: &str, timeout: Duration) -> Result<Self, RunError> {
-        let endpoint = Endpoint::from_shared(url.to_owned())
-            .map_err(|source| RunError::Grpc { url: url.to_owned(), source })?
-            .connect_timeout(timeout)
-            .timeout(timeout);
+    pub(crate) fn new(url: &str, tls: &Certificates, timeout: Duration) -> Result<Self, RunError> {
+        let wrong = |source| RunError::Grpc { url: url.to_owned(), source };
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(wrong)?.connect_timeout(timeout).timeout(timeout);
+        let is_tls = endpoint.uri().scheme() == Some(&Scheme::HTTPS);
+        let endpoint = if is_tls { endpoint.tls_config(tls.of_grpc()).map_err(wrong)? } else { endpoint };
         let channel = endpoint.connect_lazy();
         let gzip = MetricsClient::new(channel.clone()).send_compressed(CompressionEncoding::Gzip);
         Ok(Self { plain: MetricsClient::new(channel), gzip })

@@ -11,8 +11,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use shardset_wire::ExportAnswer;
 
-use super::Answer;
 use super::grpc::of_success;
+use super::{Answer, Certificates};
 use crate::run::RunError;
 
 /// A client with its own connections.
@@ -23,8 +23,9 @@ pub(crate) struct HttpSender {
 }
 
 impl HttpSender {
-    pub(crate) fn new(endpoint: &str, timeout: Duration) -> Result<Self, RunError> {
-        let client = Client::builder().timeout(timeout).no_proxy().build().map_err(RunError::Http)?;
+    pub(crate) fn new(endpoint: &str, tls: &Certificates, timeout: Duration) -> Result<Self, RunError> {
+        let builder = tls.of_http(Client::builder().timeout(timeout).no_proxy())?;
+        let client = builder.build().map_err(RunError::Http)?;
         Ok(Self { client, url: format!("{}/v1/metrics", endpoint.trim_end_matches('/')) })
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use shardset_gateway::receive::ReceiveSettings;
 use shardset_process::Tasks;
+use shardset_tls::Metrics as TlsMetrics;
 
 use super::tls::ReceiveTlsArgs;
 use super::value::size;
@@ -41,13 +42,13 @@ pub(crate) struct RequestLimits {
 
 impl ReceiveArgs {
     /// Settings of the receiver, whose certificates `tasks` reads again.
-    pub(crate) fn settings(&self, tasks: &Tasks) -> anyhow::Result<ReceiveSettings> {
+    pub(crate) fn settings(&self, tasks: &Tasks, metrics: TlsMetrics) -> anyhow::Result<ReceiveSettings> {
         Ok(ReceiveSettings {
             grpc: self.otlp_grpc,
             http: self.otlp_http,
             message_bytes_max: self.limits.max_request_size,
             in_flight_bytes_max: self.limits.max_in_flight as u64,
-            tls: self.tls.acceptor(tasks)?,
+            tls: self.tls.acceptor(tasks, metrics)?,
             ..ReceiveSettings::default()
         })
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shardset_process::Tasks;
-use shardset_tls::{Acceptor, Files, Identity, Mode, PeerTls};
+use shardset_tls::{Acceptor, Files, Identity, Metrics, Mode, PeerTls};
 
 /// TLS towards senders.
 #[derive(Clone, Debug, Args)]
@@ -66,28 +66,28 @@ enum PeerTlsMode {
 
 impl ReceiveTlsArgs {
     /// How connections of senders are taken. `tasks` reads the files again.
-    pub(crate) fn acceptor(&self, tasks: &Tasks) -> anyhow::Result<Acceptor> {
+    pub(crate) fn acceptor(&self, tasks: &Tasks, metrics: Metrics) -> anyhow::Result<Acceptor> {
         let pair = self.tls_cert_file.clone().zip(self.tls_key_file.clone());
         let Some((certificate, private_key)) = pair else { return Ok(Acceptor::default()) };
         let files = Files { certificate, private_key, authority: self.tls_client_ca_file.clone() };
-        Acceptor::of_senders(files, tasks).context("--tls-cert-file: senders can not be given TLS")
+        Acceptor::of_senders(files, tasks, metrics).context("--tls-cert-file: senders can not be given TLS")
     }
 }
 
 impl PeerCertificateArgs {
     /// Who this part is to the others, where it is to show it. `tasks` reads the files again.
-    pub(crate) fn identity(&self, tasks: &Tasks) -> anyhow::Result<Option<Identity>> {
+    pub(crate) fn identity(&self, tasks: &Tasks, metrics: Metrics) -> anyhow::Result<Option<Identity>> {
         let pair = self.peer_tls_cert_file.clone().zip(self.peer_tls_key_file.clone());
         let Some((certificate, private_key)) = pair else { return Ok(None) };
         let files = Files { certificate, private_key, authority: self.peer_tls_ca_file.clone() };
-        Identity::load(files, tasks).map(Some).context("--peer-tls-cert-file: parts can not be given TLS")
+        Identity::load(files, tasks, metrics).map(Some).context("--peer-tls-cert-file: parts can not be given TLS")
     }
 }
 
 impl PeerTlsArgs {
     /// How workers are reached. `tasks` reads the files again.
-    pub(crate) fn peers(&self, tasks: &Tasks) -> anyhow::Result<PeerTls> {
-        let Some(identity) = self.certificate.identity(tasks)? else { return Ok(PeerTls::default()) };
+    pub(crate) fn peers(&self, tasks: &Tasks, metrics: Metrics) -> anyhow::Result<PeerTls> {
+        let Some(identity) = self.certificate.identity(tasks, metrics)? else { return Ok(PeerTls::default()) };
         let mode = match self.peer_tls_mode {
             PeerTlsMode::Required => Mode::Required,
             PeerTlsMode::Preferred => Mode::Preferred,

@@ -1,18 +1,20 @@
 //! Persist: what must be durable before anybody is told.
 //!
-//! The shard's thread appends changes and commits them, a group of requests at a time. Only a commit gives a [`Receipt`], and only
+//! The shard's thread appends changes and has them committed, a group of requests at a time. Only a commit gives a [`Receipt`], and only
 //! with a receipt can an answer be made ([`Answered`]) or a handoff's reply be opened: durable before told is a type here,
-//! not a habit.
+//! not a habit. A group's commit runs aside ([`Committer`]); whatever else needs the journal waits until it is back.
 //!
 //! A disk that is full, read-only or broken does not stop the worker. What is counted and not durable stays in memory, nobody
 //! is told of it, nothing more is counted, and the same bytes are committed again until that works: then senders that come back
-//! find their points counted. So memory runs ahead of the disk by one group at most.
+//! find their points counted. So memory runs ahead of the disk by two groups at most.
 //!
 //! Boundary: what changes mean is `shardset_handoff`'s and `shardset_accumulate`'s; how they lie on the disk is
 //! `shardset_journal`'s.
 
+mod committer;
 mod idle;
 
+use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +24,8 @@ use shardset_process::logging::chain;
 use shardset_wire::ExportAnswer;
 use tokio::time::Instant;
 
+pub(crate) use self::committer::Committer;
+use self::committer::Outcome;
 pub(crate) use self::idle::IdleStore;
 use crate::metrics::JournalMetrics;
 
@@ -30,6 +34,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// How long a checkpoint that could not be begun or ended is left alone: the log goes on without it.
 const CHECKPOINT_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+const HERE: &str = "it was waited for";
 
 /// An answer of success, of points that are durable.
 #[derive(Debug)]
@@ -49,8 +55,12 @@ impl Answered {
 
 /// The journal of one shard, and what waits to be committed.
 pub(crate) struct Persist<S: Storage> {
-    journal: Journal<S>,
+    /// None while it is lent to the committer.
+    journal: Option<Journal<S>>,
+    committer: Committer<S>,
     changes: Vec<u8>,
+    /// The buffer of the last commit, to be used again.
+    spare: Vec<u8>,
     /// Commits are timed from here.
     begun: Instant,
     /// When the journal last failed, where it has not succeeded since.
@@ -62,8 +72,17 @@ pub(crate) struct Persist<S: Storage> {
 
 impl<S: Storage> Persist<S> {
     /// Commits to this journal.
-    pub(crate) fn new(journal: Journal<S>, metrics: JournalMetrics) -> Self {
-        Self { journal, changes: Vec::new(), begun: Instant::now(), failed: None, checkpoint_failed: None, metrics }
+    pub(crate) fn new(journal: Journal<S>, committer: Committer<S>, metrics: JournalMetrics) -> Self {
+        Self {
+            journal: Some(journal),
+            committer,
+            changes: Vec::new(),
+            spare: Vec::new(),
+            begun: Instant::now(),
+            failed: None,
+            checkpoint_failed: None,
+            metrics,
+        }
     }
 
     /// Where changes are appended, in the order in which they are made.
@@ -80,14 +99,47 @@ impl<S: Storage> Persist<S> {
         }
     }
 
+    /// Begins to make every change appended so far durable, and calls `then` when it is, with a receipt, or when it can not be, without
+    /// one. Changes that are appended from now on belong to the next commit. Waits for the one before.
+    pub(crate) fn commit_aside(&mut self, then: impl FnOnce(Option<&Receipt>) + Send + 'static) {
+        self.await_journal();
+        match self.journal.take_if(|_| self.failed.is_none()) {
+            None => then(None),
+            Some(journal) => {
+                let changes = mem::replace(&mut self.changes, mem::take(&mut self.spare));
+                self.committer.begin(journal, changes, self.begun.elapsed(), Box::new(then));
+            }
+        }
+    }
+
+    /// Whether no commit is under way.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        if self.journal.is_none()
+            && let Some(outcome) = self.committer.ended()
+        {
+            self.take_back(outcome);
+        }
+        self.journal.is_some()
+    }
+
+    /// Waits until no commit is under way.
+    pub(crate) fn await_journal(&mut self) {
+        if self.journal.is_none() {
+            let outcome = self.committer.wait();
+            self.take_back(outcome);
+        }
+    }
+
     /// Makes every change appended so far durable; none where the journal can not now.
     pub(crate) fn commit(&mut self) -> Option<Receipt> {
-        let began = Instant::now();
-        let committed = self.journal.commit(&self.changes, began.duration_since(self.begun));
+        self.await_journal();
+        let (began, now) = (Instant::now(), self.begun.elapsed());
+        let changes = mem::take(&mut self.changes);
+        let committed = self.journal().commit(&changes, now);
+        self.changes = changes;
         match committed {
             Ok(receipt) => {
-                self.metrics.committed(self.changes.len(), began.elapsed());
-                self.recovered();
+                self.committed(self.changes.len(), began.elapsed());
                 self.changes.clear();
                 Some(receipt)
             }
@@ -101,30 +153,30 @@ impl<S: Storage> Persist<S> {
     /// Makes everything committed so far durable, whatever the settings say; none where the journal can not now.
     pub(crate) fn sync(&mut self) -> Option<Receipt> {
         self.commit()?;
-        let synced = self.journal.sync();
+        let synced = self.journal().sync();
         synced.inspect_err(|error| self.failed(error)).ok()
     }
 
     /// Whether it is time to begin a checkpoint.
-    pub(crate) fn checkpoint_is_due(&self) -> bool {
+    pub(crate) fn checkpoint_is_due(&mut self) -> bool {
         if self.checkpoint_failed.is_some_and(|failed| failed.elapsed() < CHECKPOINT_AGAIN_AFTER) {
             return false;
         }
-        self.journal.is_checkpoint_due()
+        self.journal().is_checkpoint_due()
     }
 
     /// Begins a checkpoint; none where the journal can not now.
     pub(crate) fn begin_checkpoint(&mut self) -> Option<()> {
         // Changes that wait belong before it.
         self.commit()?;
-        let begun = self.journal.begin_checkpoint();
+        let begun = self.journal().begin_checkpoint();
         self.of_checkpoint(begun)
     }
 
     /// Ends the checkpoint: what is older goes.
     pub(crate) fn end_checkpoint(&mut self) -> Option<()> {
         self.commit()?;
-        let ended = self.journal.end_checkpoint();
+        let ended = self.journal().end_checkpoint();
         self.of_checkpoint(ended)?;
         self.metrics.checkpoints.inc();
         Some(())
@@ -133,10 +185,12 @@ impl<S: Storage> Persist<S> {
     /// Syncs what waits for its interval, and shows how long the log is.
     pub(crate) fn tick(&mut self) {
         if self.failed.is_none() {
-            let synced = self.journal.sync_if_due(self.begun.elapsed());
+            let now = self.begun.elapsed();
+            let synced = self.journal().sync_if_due(now);
             synced.unwrap_or_else(|error| self.failed(&error));
         }
-        self.metrics.show(self.journal.statistics());
+        let statistics = self.journal().statistics();
+        self.metrics.show(statistics);
     }
 
     /// Ends well.
@@ -145,8 +199,38 @@ impl<S: Storage> Persist<S> {
     ///
     /// What was changed last is not durable; nobody was told of it.
     pub(crate) fn close(mut self) -> Result<(), CommitError> {
-        self.journal.commit(&self.changes, self.begun.elapsed())?;
-        self.journal.close()
+        self.await_journal();
+        let mut journal = self.journal.take().expect(HERE);
+        journal.commit(&self.changes, self.begun.elapsed())?;
+        journal.close()
+    }
+
+    fn journal(&mut self) -> &mut Journal<S> {
+        self.await_journal();
+        self.journal.as_mut().expect(HERE)
+    }
+
+    fn take_back(&mut self, outcome: Outcome<S>) {
+        let Outcome { journal, mut changes, took, committed } = outcome;
+        self.journal = Some(journal);
+        match committed {
+            Ok(()) => {
+                self.committed(changes.len(), took);
+                changes.clear();
+                self.spare = changes;
+            }
+            Err(error) => {
+                // In the order in which they were made.
+                changes.append(&mut self.changes);
+                self.changes = changes;
+                self.failed(&error);
+            }
+        }
+    }
+
+    fn committed(&mut self, bytes: usize, took: Duration) {
+        self.metrics.committed(bytes, took);
+        self.recovered();
     }
 
     fn of_checkpoint(&mut self, outcome: Result<(), CommitError>) -> Option<()> {

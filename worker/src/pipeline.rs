@@ -35,6 +35,7 @@ use crate::admit::{self, MISADDRESSED};
 use crate::export::{ExportTo, Exporter, StopExport};
 use crate::handoff::{Handle, Peers, Sender};
 use crate::metrics::{Metrics, ShardMetrics};
+use crate::persist::Committer;
 use crate::settings::Settings;
 use crate::shard::{Event, Mailbox, RecoverError, Shard};
 
@@ -163,9 +164,12 @@ impl Worker {
         let (mailbox, events) = Mailbox::new(settings.mailbox_events_max, metrics.mailbox.clone());
         let moves = Arc::new(Notify::new());
         let protocols: Vec<_> = destinations.iter().map(|to| to.destination.protocol()).collect();
+        let (committer, commits) = Committer::new(mailbox.waker());
+        let committing = process.tasks.spawn_thread(format!("shard-{shard}-disk"), commits);
+        committing.map_err(|source| StartError::Thread { shard, source })?;
         let recover = {
             let (settings, metrics, moves) = (settings.clone(), metrics.clone(), Arc::clone(&moves));
-            move || Shard::recover(&settings, shard, opening, &protocols, moves, metrics)
+            move || Shard::recover(&settings, shard, opening, &protocols, committer, moves, metrics)
         };
         recover_and_run(shard, recover, events, process).await?;
 

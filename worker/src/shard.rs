@@ -2,7 +2,8 @@
 //!
 //! One thread owns it all, so nothing is locked per point and an event is whole before the next one begins. Requests that
 //! wait are taken as a group ([`together`]): all are counted, one commit of the journal makes them durable, then all are
-//! answered. An answer is made from the journal's receipt, so there is no way to answer first.
+//! answered. An answer is made from the journal's receipt, so there is no way to answer first. While a group is committed the next one is
+//! counted; whatever else is asked waits until all that was counted is durable.
 //!
 //! While the journal can not be written, nothing is counted and nothing is told: what is not durable may not be seen by a
 //! backend, another worker or a scrape either. Requests are refused as retryable until it can be written again.
@@ -40,10 +41,11 @@ use self::count::Origin;
 use self::keep::Keep;
 pub(crate) use self::mailbox::{Chunk, Event, Gone, Mailbox, PassStamp, Telling};
 use self::rest::Rest;
+use self::together::Together;
 pub(crate) use self::unserved::Unserved;
 use crate::export::{Desk, TickClock, View};
 use crate::metrics::ShardMetrics;
-use crate::persist::{IdleStore, Persist};
+use crate::persist::{Committer, IdleStore, Persist};
 use crate::settings::Settings;
 
 /// Streams looked at by one sweep, 1 ms or so: a million are seen in 10 s.
@@ -65,6 +67,8 @@ pub(crate) struct Shard<S: Storage> {
     /// Wakes whoever sends streams to other workers.
     moves: Arc<Notify>,
     scratch: Scratch,
+    /// What is done and not committed yet.
+    together: Together,
     /// Points that are counted together; empty between requests.
     group: Group<Origin>,
     metrics: ShardMetrics,
@@ -95,6 +99,7 @@ impl<S: Storage> Shard<S> {
         index: ShardIndex,
         opening: Opening<S>,
         destinations: &[Protocol],
+        committer: Committer<S>,
         moves: Arc<Notify>,
         metrics: ShardMetrics,
     ) -> Result<Self, RecoverError> {
@@ -107,7 +112,7 @@ impl<S: Storage> Shard<S> {
         core.recovered();
         find_idle(&core, &mut idle)?;
         let mut shard = Self {
-            persist: Persist::new(journal, metrics.journal.clone()),
+            persist: Persist::new(journal, committer, metrics.journal.clone()),
             keep: Keep::after_a_start(),
             idle,
             rest: Rest::default(),
@@ -117,6 +122,7 @@ impl<S: Storage> Shard<S> {
             heartbeat_ticks: settings.heartbeat_ticks(),
             looked_at: 0,
             moves,
+            together: Together::default(),
             scratch: Scratch::new(),
             group: Group::default(),
             core,
@@ -137,34 +143,52 @@ impl<S: Storage> Shard<S> {
 
     /// Serves events until [`Event::Stop`], or until nobody can send any more.
     pub(crate) fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        let mut next = events.blocking_recv();
-        while let Some(event) = next {
-            let after = match event {
-                event @ (Event::Request(_) | Event::Receive { .. }) => self.together(event, &mut events),
+        while let Some(event) = self.next(&mut events) {
+            match event {
+                Event::Request(request) => self.join(|shard, now| shard.request(request, now)),
+                Event::Receive { message, reply } => self.join(|shard, _| shard.message(&message, reply)),
+                Event::Committed => {}
                 Event::Stop { reply } => {
+                    self.finish_group();
                     let _asker_gone = reply.send(self.close());
                     return;
                 }
                 event => {
+                    self.finish_group();
                     self.serve(event, clock::now());
-                    None
                 }
-            };
+            }
             self.metrics.mailbox.set(i64::try_from(events.len()).unwrap_or(i64::MAX));
-            next = after.or_else(|| self.next(&mut events));
         }
+        self.finish_group();
     }
 
-    /// The next event; while none waits, goes on with what can be done bit by bit.
+    /// The next event. While none waits, has what was counted committed, and goes on with what can be done bit by bit.
     fn next(&mut self, events: &mut mpsc::Receiver<Event>) -> Option<Event> {
         loop {
+            if self.together.is_full() {
+                self.commit_group();
+            }
             match events.try_recv() {
                 Ok(event) => return Some(event),
                 Err(mpsc::error::TryRecvError::Disconnected) => return None,
-                Err(mpsc::error::TryRecvError::Empty) if self.keep_on() => {}
+                Err(mpsc::error::TryRecvError::Empty) if self.go_on() => {}
                 Err(mpsc::error::TryRecvError::Empty) => return events.blocking_recv(),
             }
         }
+    }
+
+    /// Does what can be done while no event waits. Whether there may be more.
+    fn go_on(&mut self) -> bool {
+        // Its end wakes this thread again.
+        if !self.persist.is_idle() {
+            return false;
+        }
+        if self.together.is_empty() {
+            return self.keep_on();
+        }
+        self.commit_group();
+        true
     }
 
     fn streams(&self) -> &Streams {

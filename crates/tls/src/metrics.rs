@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn a_chain_holds_as_long_as_all_of_it() {
         let of = |years| {
-            let files = Authority::new().for_years(years).files("part", "a");
+            let authority = Authority::new().for_years(years);
+            let files = authority.files("part", "a");
             files.certificates(&files.read().unwrap()).unwrap()
         };
         let chain = [of(2024..2027), of(2025..2026)].concat();

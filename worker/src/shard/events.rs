@@ -52,7 +52,7 @@ impl<S: Storage> Shard<S> {
             | Event::Unfinished { .. }
             | Event::NextMessage { .. }
             | Event::Replied { .. } => self.serve_handoff(event),
-            Event::Request(_) | Event::Receive { .. } | Event::Stop { .. } => {
+            Event::Request(_) | Event::Receive { .. } | Event::Committed | Event::Stop { .. } => {
                 unreachable!("served by the thread's loop")
             }
         }

@@ -1,7 +1,7 @@
 //! Keeping the state short: checkpoints, written bit by bit between requests.
 //!
 //! A piece goes out with the commit of each group of requests, and by itself while nothing else waits. So a checkpoint costs no
-//! sync of its own under load, and never keeps a request waiting for longer than a piece takes to write, a ms or so.
+//! sync of its own under load, and never keeps an answer waiting for longer than a piece takes to write, a ms or so.
 
 use shardset_accumulate::Replay;
 use shardset_handoff::Checkpoint;
@@ -44,18 +44,16 @@ impl<S: Storage> Shard<S> {
         }
     }
 
-    /// Does a bit of what is to be done whenever there is time. Whether there is more.
+    /// Does a bit of what is to be done whenever there is time, and begins to commit it. Whether there may be more.
     pub(super) fn keep_on(&mut self) -> bool {
+        self.end_checkpoint();
         if !self.has_more_to_do() || !self.persist.is_able() {
             return false;
         }
         self.settle(SETTLED_AT_ONCE);
         self.keep_a_piece();
-        if self.persist.commit().is_none() {
-            return false;
-        }
-        self.end_checkpoint();
-        self.has_more_to_do()
+        self.persist.commit_aside(|_| {});
+        true
     }
 
     fn has_more_to_do(&self) -> bool {

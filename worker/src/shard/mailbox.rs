@@ -115,6 +115,8 @@ pub(crate) enum Event {
         /// What.
         reply: Reply,
     },
+    /// A commit has ended. It says nothing that the shard's thread does not see by itself, and only wakes it.
+    Committed,
     /// Keep everything and end.
     Stop {
         /// Whether it is kept.
@@ -192,6 +194,14 @@ impl Mailbox {
     pub(crate) fn new(events_max: usize, depth: Gauge) -> (Self, mpsc::Receiver<Event>) {
         let (sender, receiver) = mpsc::channel(events_max);
         (Self { sender, depth }, receiver)
+    }
+
+    /// Wakes the shard's thread when a commit has ended. A full mailbox keeps it awake as it is; and that commits end keeps nothing alive.
+    pub(crate) fn waker(&self) -> impl Fn() + Send + 'static {
+        let sender = self.sender.downgrade();
+        move || {
+            let _full = sender.upgrade().map(|sender| sender.try_send(Event::Committed));
+        }
     }
 
     /// Puts an event in, waiting for room.

@@ -1,7 +1,10 @@
 //! What waits is done together, with one commit: requests, and streams that other workers send.
 //!
 //! A sync takes longer than counting what waits for it. So all that waits is done, one commit makes it durable, then all of it is
-//! answered. Streams that arrive take part, or each of their chunks would keep the requests behind it for a sync of its own.
+//! answered. Streams that arrive take part, or each of their chunks would keep the requests behind it for a sync of its own. What comes during a
+//! commit is the next group.
+
+use std::mem;
 
 use shardset_handoff::{Message, Progress, Reply, Source, Verdict};
 use shardset_journal::Storage;
@@ -9,10 +12,10 @@ use shardset_model::{Membership, Receipt, Sealed, UnixNanos};
 use shardset_process::budget::Reservation;
 use shardset_process::clock;
 use shardset_wire::ExportAnswer;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Event, Shard, Unserved};
+use super::{Shard, Unserved};
 use crate::admit::Admitted;
 use crate::persist::Answered;
 
@@ -20,8 +23,18 @@ use crate::persist::Answered;
 /// larger is a group of its own.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
+/// What is done and not committed yet.
+#[derive(Default)]
+pub(super) struct Together {
+    done: Vec<Done>,
+    /// Of what came.
+    bytes: usize,
+    /// When the first of it was taken.
+    begun: Option<Instant>,
+}
+
 /// What is done and not answered yet.
-enum Done {
+pub(super) enum Done {
     Request {
         reply: oneshot::Sender<Result<Answered, Unserved>>,
         answer: Result<ExportAnswer, Unserved>,
@@ -33,45 +46,63 @@ enum Done {
     },
 }
 
+impl Together {
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.is_empty()
+    }
+
+    /// Whether it has as much as it may.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= GROUP_BYTES_MAX
+    }
+}
+
 impl<S: Storage> Shard<S> {
-    /// Does what waits, commits, answers. Gives back the event that ended the group.
-    pub(super) fn together(&mut self, first: Event, events: &mut mpsc::Receiver<Event>) -> Option<Event> {
+    /// Does something as part of the group.
+    pub(super) fn join(&mut self, does: impl FnOnce(&mut Self, UnixNanos) -> Option<(usize, Done)>) {
         let (now, begun) = (clock::now(), Instant::now());
-        let able = self.persist.is_able();
-        let (mut done, mut bytes, mut next) = (Vec::new(), 0, Some(first));
-        while let Some(event) = next {
-            let (length, outcome) = match event {
-                Event::Request(request) => (request.bytes.len(), self.request(request, able, now)),
-                Event::Receive { message, reply } => (length(&message), Some(self.message(&message, able, reply))),
-                other => {
-                    next = Some(other);
-                    break;
-                }
-            };
-            bytes += length;
-            done.extend(outcome);
-            next = if bytes < GROUP_BYTES_MAX { events.try_recv().ok() } else { None };
-        }
-        if able {
+        let Some((bytes, done)) = does(self, now) else { return };
+        self.together.begun.get_or_insert(begun);
+        self.together.bytes += bytes;
+        self.together.done.push(done);
+    }
+
+    /// Has the group committed, with some of whatever else there is to do; all in it are answered when it is durable. Waits for the
+    /// group before.
+    pub(super) fn commit_group(&mut self) {
+        self.persist.await_journal();
+        self.end_checkpoint();
+        let Together { done, begun, .. } = mem::take(&mut self.together);
+        if self.persist.is_able() {
             self.keep_a_piece();
             self.settle_some();
         }
-        let receipt = if able { self.persist.commit() } else { None };
-        done.into_iter().for_each(|done| done.answer(receipt.as_ref()));
-        self.metrics.apply.observe(begun.elapsed().as_secs_f64());
+        let apply = self.metrics.apply.clone();
+        self.persist.commit_aside(move |receipt| {
+            done.into_iter().for_each(|done| done.answer(receipt));
+            begun.into_iter().for_each(|begun| apply.observe(begun.elapsed().as_secs_f64()));
+        });
+    }
+
+    /// Waits until all that was counted is committed, or can not be.
+    pub(super) fn finish_group(&mut self) {
+        if !self.together.is_empty() {
+            self.commit_group();
+        }
+        self.persist.await_journal();
         self.end_checkpoint();
-        next
     }
 
     /// Counts one request, if it may be.
-    fn request(&mut self, request: Admitted, able: bool, now: UnixNanos) -> Option<Done> {
+    pub(super) fn request(&mut self, request: Admitted, now: UnixNanos) -> Option<(usize, Done)> {
         let Admitted { bytes, theirs, reply, reservation } = request;
-        let admitted = if able { self.pass_the_fence(theirs.as_ref()) } else { Err(Unserved::Unwritable) };
+        let admitted =
+            if self.persist.is_able() { self.pass_the_fence(theirs.as_ref()) } else { Err(Unserved::Unwritable) };
         if let Err(unserved) = admitted {
             let _sender_gone = reply.send(Err(unserved));
             return None;
         }
-        Some(Done::Request { reply, answer: self.count(&bytes, now), reservation })
+        Some((bytes.len(), Done::Request { reply, answer: self.count(&bytes, now), reservation }))
     }
 
     fn pass_the_fence(&mut self, theirs: Option<&Membership>) -> Result<(), Unserved> {
@@ -84,9 +115,13 @@ impl<S: Storage> Shard<S> {
     }
 
     /// Takes what another worker says, if that may be.
-    fn message(&mut self, message: &Message, able: bool, reply: oneshot::Sender<Result<Reply, Unserved>>) -> Done {
-        let answer = if able { self.receive(message) } else { Err(Unserved::Unwritable) };
-        Done::Message { reply, answer }
+    pub(super) fn message(
+        &mut self,
+        message: &Message,
+        reply: oneshot::Sender<Result<Reply, Unserved>>,
+    ) -> Option<(usize, Done)> {
+        let answer = if self.persist.is_able() { self.receive(message) } else { Err(Unserved::Unwritable) };
+        Some((length(message), Done::Message { reply, answer }))
     }
 }
 

@@ -17,7 +17,7 @@ const BASE: UnixMillis = UnixMillis(1_800_000_000_000);
 /// Fast, with all protocols.
 fn settings(server: &Server) -> Settings {
     Settings {
-        endpoints: Endpoints { grpc: server.url(), http: server.url() },
+        endpoints: Endpoints { grpc: server.url(), http: server.url(), ..Endpoints::default() },
         sessions: Some(40),
         interval: Duration::from_millis(10),
         points: Some(2000),
@@ -153,7 +153,7 @@ async fn a_query_api_is_verified_as_a_scrape_is() {
 async fn nothing_reaches_a_server_that_is_not_there() {
     let server = Server::start(|_| Action::Apply).await;
     let nowhere = "http://127.0.0.1:9".to_owned();
-    let endpoints = Endpoints { grpc: nowhere.clone(), http: nowhere };
+    let endpoints = Endpoints { grpc: nowhere.clone(), http: nowhere, ..Endpoints::default() };
     let retry = Retry { attempts: 3, ..settings(&server).retry };
     let outcome = send(&Settings { endpoints, retry, points: Some(100), ..settings(&server) }).await;
     assert_eq!(everything_was(&outcome.summary), [0, 0, 0, outcome.summary.points_sent, 0], "{}", outcome.summary);

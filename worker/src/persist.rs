@@ -24,8 +24,8 @@ use shardset_process::logging::chain;
 use shardset_wire::ExportAnswer;
 use tokio::time::Instant;
 
-pub(crate) use self::committer::Committer;
-use self::committer::Outcome;
+pub(crate) use self::committer::{Committer, Step};
+use self::committer::{Order, Outcome};
 pub(crate) use self::idle::IdleStore;
 use crate::metrics::JournalMetrics;
 
@@ -67,6 +67,9 @@ pub(crate) struct Persist<S: Storage> {
     failed: Option<Instant>,
     /// When a checkpoint last could not be begun or ended.
     checkpoint_failed: Option<Instant>,
+    /// What follows the next commit aside.
+    step: Option<Step>,
+    not_begun: bool,
     metrics: JournalMetrics,
 }
 
@@ -81,6 +84,8 @@ impl<S: Storage> Persist<S> {
             begun: Instant::now(),
             failed: None,
             checkpoint_failed: None,
+            step: None,
+            not_begun: false,
             metrics,
         }
     }
@@ -100,14 +105,20 @@ impl<S: Storage> Persist<S> {
     }
 
     /// Begins to make every change appended so far durable, and calls `then` when it is, with a receipt, or when it can not be, without
-    /// one. Changes that are appended from now on belong to the next commit. Waits for the one before.
-    pub(crate) fn commit_aside(&mut self, then: impl FnOnce(Option<&Receipt>) + Send + 'static) {
+    /// one. Changes that are appended from now on belong to the next commit. Waits for the one before. The shard's thread is woken at the end,
+    /// and once more after `again` where nothing is committed until then.
+    pub(crate) fn commit_aside(
+        &mut self,
+        again: Option<Duration>,
+        then: impl FnOnce(Option<&Receipt>) + Send + 'static,
+    ) {
         self.await_journal();
         match self.journal.take_if(|_| self.failed.is_none()) {
             None => then(None),
             Some(journal) => {
                 let changes = mem::replace(&mut self.changes, mem::take(&mut self.spare));
-                self.committer.begin(journal, changes, self.begun.elapsed(), Box::new(then));
+                let (now, step) = (self.begun.elapsed(), self.step.take());
+                self.committer.begin(Order { journal, changes, now, again, step, then: Box::new(then) });
             }
         }
     }
@@ -139,7 +150,8 @@ impl<S: Storage> Persist<S> {
         self.changes = changes;
         match committed {
             Ok(receipt) => {
-                self.committed(self.changes.len(), began.elapsed());
+                self.metrics.committed(self.changes.len(), began.elapsed());
+                self.recovered();
                 self.changes.clear();
                 Some(receipt)
             }
@@ -165,21 +177,19 @@ impl<S: Storage> Persist<S> {
         self.journal().is_checkpoint_due()
     }
 
-    /// Begins a checkpoint; none where the journal can not now.
-    pub(crate) fn begin_checkpoint(&mut self) -> Option<()> {
-        // Changes that wait belong before it.
-        self.commit()?;
-        let begun = self.journal().begin_checkpoint();
-        self.of_checkpoint(begun)
+    /// The next commit aside is followed by a step of a checkpoint.
+    pub(crate) fn follow_with(&mut self, step: Step) {
+        self.step = Some(step);
     }
 
-    /// Ends the checkpoint: what is older goes.
-    pub(crate) fn end_checkpoint(&mut self) -> Option<()> {
-        self.commit()?;
-        let ended = self.journal().end_checkpoint();
-        self.of_checkpoint(ended)?;
-        self.metrics.checkpoints.inc();
-        Some(())
+    /// Whether a step of a checkpoint has yet to be taken.
+    pub(crate) fn is_to_step(&self) -> bool {
+        self.step.is_some()
+    }
+
+    /// Whether a checkpoint that was to be begun was not; said once.
+    pub(crate) fn has_not_begun(&mut self) -> bool {
+        mem::take(&mut self.not_begun)
     }
 
     /// Syncs what waits for its interval, and shows how long the log is.
@@ -211,42 +221,50 @@ impl<S: Storage> Persist<S> {
     }
 
     fn take_back(&mut self, outcome: Outcome<S>) {
-        let Outcome { journal, mut changes, took, committed } = outcome;
+        let Outcome { journal, mut changes, committed, step, stepped } = outcome;
         self.journal = Some(journal);
         match committed {
             Ok(()) => {
-                self.committed(changes.len(), took);
                 changes.clear();
                 self.spare = changes;
+                step.into_iter().for_each(|step| self.stepped(step, &stepped));
             }
             Err(error) => {
                 // In the order in which they were made.
                 changes.append(&mut self.changes);
                 self.changes = changes;
-                self.failed(&error);
+                self.not_begun |= step == Some(Step::Begin);
+                self.has_failed(&error);
             }
         }
     }
 
-    fn committed(&mut self, bytes: usize, took: Duration) {
-        self.metrics.committed(bytes, took);
-        self.recovered();
+    fn stepped(&mut self, step: Step, outcome: &Result<(), CommitError>) {
+        match outcome {
+            Ok(()) => {
+                self.checkpoint_failed = None;
+                self.metrics.checkpoints.inc_by(u64::from(step == Step::End));
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(error),
+                    "a checkpoint can not be written now: the log grows until one can"
+                );
+                self.checkpoint_failed = Some(Instant::now());
+                self.not_begun |= step == Step::Begin;
+            }
+        }
     }
 
-    fn of_checkpoint(&mut self, outcome: Result<(), CommitError>) -> Option<()> {
-        if let Err(error) = outcome {
-            tracing::warn!(error = chain(&error), "a checkpoint can not be written now: the log grows until one can");
-            self.checkpoint_failed = Some(Instant::now());
-            return None;
-        }
-        self.checkpoint_failed = None;
-        Some(())
+    fn failed(&mut self, error: &CommitError) {
+        self.metrics.failed();
+        self.has_failed(error);
     }
 
     /// # Panics
     ///
     /// Where trying again is in vain: our bug.
-    fn failed(&mut self, error: &CommitError) {
+    fn has_failed(&mut self, error: &CommitError) {
         assert!(error.is_retryable(), "the journal refuses what the worker commits: {error}");
         if self.failed.is_none() {
             tracing::error!(
@@ -255,7 +273,6 @@ impl<S: Storage> Persist<S> {
             );
         }
         self.failed = Some(Instant::now());
-        self.metrics.failed();
     }
 
     fn recovered(&mut self) {

@@ -164,7 +164,7 @@ impl Worker {
         let (mailbox, events) = Mailbox::new(settings.mailbox_events_max, metrics.mailbox.clone());
         let moves = Arc::new(Notify::new());
         let protocols: Vec<_> = destinations.iter().map(|to| to.destination.protocol()).collect();
-        let (committer, commits) = Committer::new(mailbox.waker());
+        let (committer, commits) = Committer::new(metrics.journal.clone(), mailbox.waker());
         let committing = process.tasks.spawn_thread(format!("shard-{shard}-disk"), commits);
         committing.map_err(|source| StartError::Thread { shard, source })?;
         let recover = {

@@ -7,30 +7,45 @@
 //!
 //! The journal comes back with its outcome. Whoever needs it before waits for it, so whatever is told from memory is durable as before.
 
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use shardset_journal::{CommitError, Journal, Storage};
 use shardset_model::Receipt;
 use tokio::time::Instant;
 
+use crate::metrics::JournalMetrics;
+
 /// Who is told of the end of a commit, with a receipt where it is one.
 type Then = Box<dyn FnOnce(Option<&Receipt>) + Send>;
 
 /// A commit.
-struct Order<S: Storage> {
-    journal: Journal<S>,
-    changes: Vec<u8>,
-    now: Duration,
-    then: Then,
+pub(super) struct Order<S: Storage> {
+    pub(super) journal: Journal<S>,
+    pub(super) changes: Vec<u8>,
+    pub(super) now: Duration,
+    /// To wake the shard's thread once more after so long, unless something is to be committed before.
+    pub(super) again: Option<Duration>,
+    /// What is done after it, where it succeeds and is answered.
+    pub(super) step: Option<Step>,
+    pub(super) then: Then,
+}
+
+/// A step of a checkpoint: some ms, in which files are made and removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    Begin,
+    End,
 }
 
 /// What came of it.
 pub(super) struct Outcome<S: Storage> {
     pub(super) journal: Journal<S>,
     pub(super) changes: Vec<u8>,
-    pub(super) took: Duration,
     pub(super) committed: Result<(), CommitError>,
+    pub(super) step: Option<Step>,
+    /// Of the step, where the commit succeeded.
+    pub(super) stepped: Result<(), CommitError>,
 }
 
 /// The way to the thread and back.
@@ -41,14 +56,25 @@ pub(crate) struct Committer<S: Storage> {
 
 impl<S: Storage + 'static> Committer<S> {
     /// A committer, and what its thread has to do: it ends with the committer. `wake` is called whenever a commit has ended.
-    pub(crate) fn new(wake: impl Fn() + Send + 'static) -> (Self, impl FnOnce() + Send + 'static) {
+    pub(crate) fn new(
+        metrics: JournalMetrics,
+        wake: impl Fn() + Send + 'static,
+    ) -> (Self, impl FnOnce() + Send + 'static) {
         // There is one journal, so neither is ever full.
         let (orders, received) = sync_channel(1);
         let (ended, outcomes) = sync_channel(1);
         let work = move || {
-            for order in received {
-                // Nobody takes it back any more where the shard's thread has ended.
-                let _gone = ended.send(commit(order));
+            let mut again = None;
+            loop {
+                match next(&received, again.take()) {
+                    Ok(order) => {
+                        again = order.again;
+                        // Nobody takes it back any more where the shard's thread has ended.
+                        let _gone = ended.send(commit(order, &metrics));
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
                 wake();
             }
         };
@@ -57,9 +83,9 @@ impl<S: Storage + 'static> Committer<S> {
 }
 
 impl<S: Storage> Committer<S> {
-    /// Begins a commit of `changes`. None may be under way.
-    pub(super) fn begin(&self, journal: Journal<S>, changes: Vec<u8>, now: Duration, then: Then) {
-        let sent = self.orders.send(Order { journal, changes, now, then });
+    /// Begins a commit. None may be under way.
+    pub(super) fn begin(&self, order: Order<S>) {
+        let sent = self.orders.send(order);
         assert!(sent.is_ok(), "{ENDED}");
     }
 
@@ -78,13 +104,34 @@ impl<S: Storage> Committer<S> {
     }
 }
 
+impl Step {
+    fn take<S: Storage>(self, journal: &mut Journal<S>) -> Result<(), CommitError> {
+        match self {
+            Self::Begin => journal.begin_checkpoint(),
+            Self::End => journal.end_checkpoint(),
+        }
+    }
+}
+
 const ENDED: &str = "the thread that commits ends after the shard's";
 
-fn commit<S: Storage>(order: Order<S>) -> Outcome<S> {
-    let Order { mut journal, changes, now, then } = order;
+fn next<S: Storage>(orders: &Receiver<Order<S>>, within: Option<Duration>) -> Result<Order<S>, RecvTimeoutError> {
+    match within {
+        Some(within) => orders.recv_timeout(within),
+        None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    }
+}
+
+fn commit<S: Storage>(order: Order<S>, metrics: &JournalMetrics) -> Outcome<S> {
+    let Order { mut journal, changes, now, step, then, .. } = order;
     let began = Instant::now();
     let receipt = journal.commit(&changes, now);
-    let took = began.elapsed();
+    // Before anybody is told.
+    match &receipt {
+        Ok(_) => metrics.committed(changes.len(), began.elapsed()),
+        Err(_) => metrics.failed(),
+    }
     then(receipt.as_ref().ok());
-    Outcome { journal, changes, took, committed: receipt.map(drop) }
+    let stepped = step.filter(|_| receipt.is_ok()).map_or(Ok(()), |step| step.take(&mut journal));
+    Outcome { journal, changes, committed: receipt.map(drop), step, stepped }
 }

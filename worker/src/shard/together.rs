@@ -71,14 +71,13 @@ impl<S: Storage> Shard<S> {
     /// group before.
     pub(super) fn commit_group(&mut self) {
         self.persist.await_journal();
-        self.end_checkpoint();
         let Together { done, begun, .. } = mem::take(&mut self.together);
         if self.persist.is_able() {
             self.keep_a_piece();
             self.settle_some();
         }
         let apply = self.metrics.apply.clone();
-        self.persist.commit_aside(move |receipt| {
+        self.persist.commit_aside(self.keep.again(), move |receipt| {
             done.into_iter().for_each(|done| done.answer(receipt));
             begun.into_iter().for_each(|begun| apply.observe(begun.elapsed().as_secs_f64()));
         });
@@ -90,7 +89,6 @@ impl<S: Storage> Shard<S> {
             self.commit_group();
         }
         self.persist.await_journal();
-        self.end_checkpoint();
     }
 
     /// Counts one request, if it may be.

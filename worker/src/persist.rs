@@ -13,6 +13,8 @@
 
 mod committer;
 mod idle;
+#[cfg(test)]
+mod tests;
 
 use std::mem;
 use std::time::Duration;

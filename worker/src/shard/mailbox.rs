@@ -200,7 +200,9 @@ impl Mailbox {
     pub(crate) fn waker(&self) -> impl Fn() + Send + 'static {
         let sender = self.sender.downgrade();
         move || {
-            let _full = sender.upgrade().map(|sender| sender.try_send(Event::Committed));
+            if let Some(sender) = sender.upgrade() {
+                let _full = sender.try_send(Event::Committed);
+            }
         }
     }
 

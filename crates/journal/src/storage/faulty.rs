@@ -65,6 +65,10 @@ pub struct MemoryLock {
     life: u64,
 }
 
+/// See [`MemoryDisk::hang`].
+#[derive(Debug)]
+pub struct Hung<'a>(#[expect(dead_code, reason = "held, not used")] MutexGuard<'a, State>);
+
 #[derive(Clone, Debug)]
 struct State {
     contents: Contents,
@@ -129,6 +133,11 @@ impl MemoryDisk {
     /// [`MemoryDisk::kill`].
     pub fn die(&self, operation: u64, moment: Moment) {
         self.state().planned_death = Some((operation, moment));
+    }
+
+    /// Lets the disk hang: every operation waits until what this returns is dropped.
+    pub fn hang(&self) -> Hung<'_> {
+        Hung(self.state())
     }
 
     /// Takes back what [`MemoryDisk::fail`] and [`MemoryDisk::die`] planned.

@@ -65,7 +65,7 @@ impl Acceptor {
     pub fn of_senders(files: Files, tasks: &Tasks, metrics: Metrics) -> Result<Self, TlsError> {
         let config = reloaded(files, tasks, move |files, contents| {
             let config = server(files, contents, &[b"h2", b"http/1.1"])?;
-            metrics.show("receive", files.validity(contents)?);
+            metrics.show("receive", &files.certificates(contents)?);
             Ok(config)
         })?;
         Ok(Self(Some(Terms { by: By::Senders(config), plain_too: false })))

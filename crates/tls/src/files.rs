@@ -9,9 +9,6 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
-use x509_parser::error::X509Error;
-
-use crate::metrics::Validity;
 
 /// Where the PEM files of one party are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,14 +50,6 @@ pub enum TlsError {
         /// What is wrong with them.
         source: rustls::Error,
     },
-    /// A certificate does not say when it holds.
-    #[error("{path} holds something that is no certificate", path = path.display())]
-    Validity {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: X509Error,
-    },
     /// Parts that check nobody would take anybody for a part.
     #[error("no authority of the parts is named")]
     NoAuthority,
@@ -94,12 +83,6 @@ impl Files {
     /// The certificate first, then those that lead to its authority.
     pub(crate) fn certificates(&self, contents: &Contents) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         certificates(&self.certificate, &contents.certificate)
-    }
-
-    /// When these certificates hold.
-    pub(crate) fn validity(&self, contents: &Contents) -> Result<Validity, TlsError> {
-        let wrong = |source| TlsError::Validity { path: self.certificate.clone(), source };
-        Validity::of(&self.certificates(contents)?).map_err(wrong)
     }
 
     pub(crate) fn private_key(&self, contents: &Contents) -> Result<PrivateKeyDer<'static>, TlsError> {

@@ -40,7 +40,7 @@ impl Identity {
     pub fn load(files: Files, tasks: &Tasks, metrics: Metrics) -> Result<Self, TlsError> {
         let ends = reloaded(files, tasks, move |files, contents| {
             let ends = Ends::of(files, contents)?;
-            metrics.show("peers", files.validity(contents)?);
+            metrics.show("peers", &files.certificates(contents)?);
             Ok(ends)
         })?;
         Ok(Self(ends))

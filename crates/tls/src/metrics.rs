@@ -22,9 +22,9 @@ pub struct Metrics {
 
 /// When all certificates of a chain hold, in seconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Validity {
-    pub(crate) not_before: i64,
-    pub(crate) not_after: i64,
+struct Validity {
+    not_before: i64,
+    not_after: i64,
 }
 
 impl Metrics {
@@ -38,9 +38,19 @@ impl Metrics {
         metrics
     }
 
-    pub(crate) fn show(&self, purpose: &'static str, Validity { not_before, not_after }: Validity) {
-        self.not_before.get_or_create(&Labels { purpose }).set(not_before);
-        self.not_after.get_or_create(&Labels { purpose }).set(not_after);
+    /// Shows when these hold. TLS can use them: where it can not be told when, nothing is shown, and they are used all the same.
+    pub(crate) fn show(&self, purpose: &'static str, chain: &[CertificateDer<'_>]) {
+        match Validity::of(chain) {
+            Ok(Validity { not_before, not_after }) => {
+                self.not_before.get_or_create(&Labels { purpose }).set(not_before);
+                self.not_after.get_or_create(&Labels { purpose }).set(not_after);
+            }
+            Err(error) => {
+                tracing::warn!(purpose, %error, "no metric tells when the certificate ends: it can not be read");
+                self.not_before.remove(&Labels { purpose });
+                self.not_after.remove(&Labels { purpose });
+            }
+        }
     }
 
     #[cfg(test)]
@@ -53,7 +63,7 @@ impl Validity {
     /// # Errors
     ///
     /// One of them is no certificate.
-    pub(crate) fn of(chain: &[CertificateDer<'_>]) -> Result<Self, X509Error> {
+    fn of(chain: &[CertificateDer<'_>]) -> Result<Self, X509Error> {
         let always = Self { not_before: i64::MIN, not_after: i64::MAX };
         chain.iter().try_fold(always, |all, certificate| {
             let (_, certificate) = parse_x509_certificate(certificate)?;

@@ -1,8 +1,8 @@
 //! The thread that commits while the shard's thread counts on.
 //!
-//! A sync may take a hundred times as long as usual, for reasons of the disk's. A shard that waited for it would have
-//! everything before it that came meanwhile, and would be behind for some times as long as the disk was. So the journal is lent to a thread of its own
-//! for one commit, together with those who are answered by it, and the shard's thread counts what comes meanwhile as the next
+//! A sync may take a hundred times as long as usual, for reasons of the disk's. A shard that waited for it would then have to
+//! count all that came meanwhile, and be late for some times as long as the disk was. So the journal is lent to a thread of its
+//! own for one commit, together with those who are answered by it, and the shard's thread counts what comes meanwhile as the next
 //! group. One commit is under way at most, so memory runs ahead of the disk by two groups.
 //!
 //! The journal comes back with its outcome. Whoever needs it before waits for it, so whatever is told from memory is durable as before.

@@ -81,6 +81,38 @@ async fn a_broken_disk_refuses_and_goes_on_when_it_is_mended(breaks: fn(&MemoryD
 }
 
 #[tokio::test]
+async fn a_scrape_tells_nothing_of_a_commit_that_is_under_way() {
+    let disk = MemoryDisk::new(1);
+    let worker = Launch::on(disk.clone()).run().await;
+    let (sender, start) = (worker.sender().await, now() - 60 * SECOND);
+    sender.accept(vec![counter("requests", "a", start, start + SECOND, 5.0)]).await;
+    let scrape = endpoint(&[&worker]).await;
+
+    // It hangs, and is found full when it goes on.
+    disk.set_capacity(Some(0));
+    let hung = disk.hang();
+    let counted = async {
+        let point = counter("requests", "a", start + SECOND, start + 2 * SECOND, 2.0);
+        sender.send(vec![point]).await
+    };
+    let scraped = async {
+        worker.wait_metric("shardset_worker_points_accepted_total{shard=\"0\"}", |points| points == 2).await;
+        let goes_on = async {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            drop(hung);
+        };
+        tokio::join!(scrape_fails(&scrape.url), goes_on).0
+    };
+    let (answer, has_failed) = tokio::join!(counted, scraped);
+    assert!(has_failed, "the second point is not durable");
+    answer.unwrap_err();
+    disk.set_capacity(None);
+    worker.wait_metric(UNWRITABLE, |unwritable| unwritable == 0).await;
+    scrape.let_go(&worker);
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_retryably_and_counts_what_was_refused_once_when_it_has_room() {
     let (breaks, mends) = (|disk: &MemoryDisk| disk.set_capacity(Some(0)), |disk: &MemoryDisk| disk.set_capacity(None));
     a_broken_disk_refuses_and_goes_on_when_it_is_mended(breaks, mends).await;

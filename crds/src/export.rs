@@ -229,7 +229,7 @@ pub struct BasicAuth {
     "certificate and privateKey must be given together"
 ))]
 pub struct BackendTls {
-    /// Certificates to trust beside the system's roots, in PEM.
+    /// Certificates to trust instead of the system's roots, in PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<SecretKey>,
     /// Who we are: a certificate with its chain, in PEM.

@@ -12,10 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::certificates::Files;
 use crate::child::Running;
 use crate::{ports, tool, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The name of its file about TLS.
+const WEB_CONFIGURATION: &str = "web.yml";
 
 /// Metrics of `shardset load` that are no counters.
 pub const MAY_FALL: [&str; 2] = ["load_queue_length", "load_temperature_celsius"];
@@ -26,6 +30,8 @@ pub struct Prometheus {
     pub address: SocketAddr,
     folder: TempDir,
     running: Running,
+    /// What a client of it has to show and to trust, where it speaks TLS.
+    tls: Option<Files>,
 }
 
 /// One series of an answer.
@@ -94,12 +100,34 @@ impl Prometheus {
         Self::start_in(folder, json!({})).await
     }
 
-    async fn start_in(folder: TempDir, mut configuration: Value) -> anyhow::Result<Self> {
+    /// Starts it with TLS only, for clients with a certificate. `client` is what is shown when it is asked here. Both are read again whenever
+    /// it starts again, at the latest.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or is not ready in time.
+    pub async fn start_with_tls(server: &Files, client: &Files) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let tls = json!({
+            "cert_file": server.certificate,
+            "key_file": server.private_key,
+            "client_ca_file": server.authority,
+            "client_auth_type": "RequireAndVerifyClientCert",
+        });
+        fs::write(folder.path().join(WEB_CONFIGURATION), json!({ "tls_server_config": tls }).to_string())?;
+        Self::start_as(folder, json!({}), Some(client.clone())).await
+    }
+
+    async fn start_in(folder: TempDir, configuration: Value) -> anyhow::Result<Self> {
+        Self::start_as(folder, configuration, None).await
+    }
+
+    async fn start_as(folder: TempDir, mut configuration: Value, tls: Option<Files>) -> anyhow::Result<Self> {
         configuration["global"] = json!({ "scrape_interval": "1s" });
         // YAML is a superset of JSON.
         fs::write(folder.path().join("prometheus.yml"), configuration.to_string())?;
         let address = ports::free();
-        let mut started = Self { address, running: run(address, &folder)?, folder };
+        let mut started = Self { address, running: run(address, &folder)?, folder, tls };
         started.ready().await?;
         Ok(started)
     }
@@ -126,7 +154,8 @@ impl Prometheus {
 
     /// Its base URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The URL to write to.
@@ -150,7 +179,7 @@ impl Prometheus {
         if let Some(at) = at {
             url.query_pairs_mut().append_pair("time", &format!("{at:.3}"));
         }
-        let answer: Value = serde_json::from_str(&reqwest::get(url).await?.text().await?)?;
+        let answer: Value = serde_json::from_str(&self.get(url.as_str()).await?.text().await?)?;
         ensure!(answer["status"] == "success", "{expression}: {answer}");
         Ok(serde_json::from_value(answer["data"]["result"].clone())?)
     }
@@ -216,13 +245,23 @@ impl Prometheus {
         Ok(all)
     }
 
+    async fn get(&self, url: &str) -> anyhow::Result<reqwest::Response> {
+        let mut client = reqwest::Client::builder();
+        if let Some(tls) = &self.tls {
+            let identity = [fs::read(&tls.certificate)?, fs::read(&tls.private_key)?].concat();
+            let authorities = reqwest::Certificate::from_pem_bundle(&fs::read(&tls.authority)?)?;
+            client = client.identity(reqwest::Identity::from_pem(&identity)?).tls_certs_only(authorities);
+        }
+        Ok(client.build()?.get(url).send().await?)
+    }
+
     async fn ready(&mut self) -> anyhow::Result<()> {
         let url = format!("{}/-/ready", self.url());
         wait::until("Prometheus is ready", PATIENCE, async || {
             if let Err(ended) = self.running.is_running() {
                 return Ok(Err(ended));
             }
-            let response = reqwest::get(&url).await?;
+            let response = self.get(&url).await?;
             ensure!(response.status().is_success(), "it answers {}", response.status());
             Ok(Ok(()))
         })
@@ -266,6 +305,9 @@ fn run(address: SocketAddr, folder: &TempDir) -> anyhow::Result<Running> {
     let mut command = Command::new(tool("SHARDSET_E2E_PROMETHEUS")?.join("prometheus"));
     command.current_dir(folder.path()).args(["--web.enable-remote-write-receiver", "--web.enable-otlp-receiver"]);
     command.arg(format!("--web.listen-address={address}"));
+    if folder.path().join(WEB_CONFIGURATION).exists() {
+        command.arg(format!("--web.config.file={WEB_CONFIGURATION}"));
+    }
     command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=warn"]);
     Running::start("prometheus", command, folder.path())
 }

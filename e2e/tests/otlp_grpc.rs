@@ -15,14 +15,15 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, NumberDataPoint};
+use shardset_e2e::certificates::Authority;
 use shardset_e2e::otlp::{self, Delta};
 use shardset_e2e::shardset::{PATIENCE, Shardset};
 use shardset_e2e::{ports, wait};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tonic::codec::CompressionEncoding;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 /// What a receiver was sent.
@@ -104,11 +105,18 @@ fn value(point: &NumberDataPoint) -> f64 {
 impl Receiver {
     /// Serves until the set of tasks is dropped.
     async fn start(&self) -> anyhow::Result<(SocketAddr, JoinSet<Result<(), tonic::transport::Error>>)> {
+        self.start_as(Server::builder()).await
+    }
+
+    async fn start_as(
+        &self,
+        mut server: Server,
+    ) -> anyhow::Result<(SocketAddr, JoinSet<Result<(), tonic::transport::Error>>)> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let service = MetricsServiceServer::new(self.clone()).accept_compressed(CompressionEncoding::Gzip);
         let mut serving = JoinSet::new();
-        serving.spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
+        serving.spawn(server.add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
         Ok((address, serving))
     }
 
@@ -196,6 +204,35 @@ async fn totals_stay_exact_while_the_receiver_is_busy_the_process_dies_and_worke
         ensure!(is_one_life(&points), "{who}: {points:?}");
         ensure!(points[0].start_time_unix_nano == begin * 1_000_000, "{who}: {points:?}");
     }
+    shardset.stop().await
+}
+
+#[tokio::test]
+async fn totals_reach_a_receiver_that_asks_for_certificates() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::new()?;
+    let ours = authority.issue_files(folder.path(), "client", &["shardset"])?;
+    let theirs = authority.issue(&["127.0.0.1"])?;
+    let tls = ServerTlsConfig::new()
+        .identity(Identity::from_pem(theirs.certificate, theirs.private_key))
+        .client_ca_root(Certificate::from_pem(authority.certificate()));
+    let receiver = Receiver::default();
+    let (address, _serving) = receiver.start_as(Server::builder().tls_config(tls)?).await?;
+    let [certificate, key, authorities] = ours.paths();
+    let table = format!(
+        "[[export-otlp]]\nurl = \"https://{address}\"\nheaders = {{ tenant = \"team\" }}\n\
+         tls = {{ ca-file = \"{authorities}\", cert-file = \"{certificate}\", key-file = \"{key}\" }}\n"
+    );
+    let file = folder.path().join("shardset.toml");
+    std::fs::write(&file, table)?;
+    let mut shardset =
+        Shardset::start(&["--export-interval", "200ms", "--config", &file.display().to_string()]).await?;
+    let now = otlp::now();
+    let delta = Delta { metric: "sealed", who: "a", start: now - 1000, time: now, value: 3.0 };
+    let answer = shardset.send_json(otlp::request(&[delta])).await?;
+    ensure!(answer.status().is_success(), "it answers {}", answer.status());
+    let points = receiver.settles_at("sealed", "a", 3.0).await?;
+    ensure!(is_one_life(&points), "{points:?}");
     shardset.stop().await
 }
 

@@ -19,6 +19,7 @@
 
 mod answer;
 mod backoff;
+mod connections;
 mod grpc;
 mod isolate;
 mod metrics;

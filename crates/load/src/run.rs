@@ -63,6 +63,24 @@ pub enum RunError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that should name whom to trust does not.
+    #[error("{path} holds no certificates in PEM that can be trusted", path = path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; nothing where there is none in it.
+        source: Option<reqwest::Error>,
+    },
+    /// The clients' certificate and its key can not be used, or not together.
+    #[error("the certificate {certificate} and the key {key} can not be used", certificate = certificate.display(), key = key.display())]
+    Identity {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong with them.
+        source: reqwest::Error,
+    },
     /// A task of the generator died.
     #[error("a task of the generator failed")]
     Task(#[from] JoinError),

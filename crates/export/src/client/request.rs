@@ -1,20 +1,20 @@
-//! Requests to one destination, of whichever protocol: headers, credentials, TLS.
+//! Requests to one destination, of whichever protocol: headers and credentials.
 //!
 //! IO.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Url, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Url, redirect};
 use shardset_model::UnixNanos;
 
 use super::answer::{Answer, Cause, Later};
+use super::connections::Connections;
 use super::protocol::{Protocol, REMOTE_WRITE_VERSION};
-use super::settings::{Auth, DestinationSettings, InvalidDestination, Secret, TlsSettings};
+use super::settings::{Auth, DestinationSettings, InvalidDestination, Secret};
 use super::sigv4::Signer;
 
 const AGENT: &str = concat!("shardset/", env!("CARGO_PKG_VERSION"));
@@ -30,7 +30,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Requests {
     protocol: Protocol,
-    client: Client,
+    connections: Connections,
     url: Url,
     /// What the user adds to every request.
     headers: HeaderMap,
@@ -58,22 +58,10 @@ impl Requests {
             return Err(InvalidDestination::SigV4);
         }
         let credentials = Credentials::new(&settings.auth, &url)?;
-        let mut builder = Client::builder()
-            .user_agent(AGENT)
-            .timeout(settings.timeout)
-            // A redirect would turn the post into a get of nothing.
-            .redirect(redirect::Policy::none());
-        let is_plain_grpc = protocol.is_grpc() && url.scheme() == "http";
-        if is_loopback(&url) || is_plain_grpc {
-            // A proxy of plain requests speaks HTTP/1.
-            builder = builder.no_proxy();
-        }
-        if protocol.is_grpc() {
-            builder = builder.http2_prior_knowledge();
-            builder = builder.http2_keep_alive_interval(KEEPALIVE_INTERVAL).http2_keep_alive_timeout(KEEPALIVE_TIMEOUT);
-        }
-        let client = with_tls(builder, &settings.tls)?.build().map_err(InvalidDestination::Client)?;
-        Ok(Self { protocol, client, url, headers: headers(&settings.headers)?, credentials, clock })
+        let (timeout, is_near) =
+            (settings.timeout, is_loopback(&url) || (protocol.is_grpc() && url.scheme() == "http"));
+        let connections = Connections::new(&settings.tls, move || builder(protocol, timeout, is_near))?;
+        Ok(Self { protocol, connections, url, headers: headers(&settings.headers)?, credentials, clock })
     }
 
     /// What the destination speaks.
@@ -101,8 +89,8 @@ impl Requests {
 
     /// Sends a body once. `attempt` counts from 0.
     pub(super) async fn send(&self, body: Bytes, attempt: u32) -> Answer {
-        let mut request =
-            self.client.post(self.url.clone()).headers(self.headers.clone()).headers(self.protocol.headers());
+        let client = self.connections.client().await;
+        let mut request = client.post(self.url.clone()).headers(self.headers.clone()).headers(self.protocol.headers());
         if attempt > 0 && self.protocol == Protocol::RemoteWrite {
             request = request.header("Retry-Attempt", attempt);
         }
@@ -162,6 +150,21 @@ async fn reveal(secret: &Secret) -> Result<String, String> {
     }
 }
 
+/// What clients are made of. No proxy is asked for what is `near`: a machine's own address, and plain gRPC, since a proxy of plain
+/// requests speaks HTTP/1.
+fn builder(protocol: Protocol, timeout: Duration, is_near: bool) -> ClientBuilder {
+    // A redirect would turn the post into a get of nothing.
+    let mut builder = Client::builder().user_agent(AGENT).timeout(timeout).redirect(redirect::Policy::none());
+    if is_near {
+        builder = builder.no_proxy();
+    }
+    if protocol.is_grpc() {
+        builder = builder.http2_prior_knowledge();
+        builder = builder.http2_keep_alive_interval(KEEPALIVE_INTERVAL).http2_keep_alive_timeout(KEEPALIVE_TIMEOUT);
+    }
+    builder
+}
+
 fn parse_url(text: &str) -> Result<Url, InvalidDestination> {
     Url::parse(text)
         .ok()
@@ -193,36 +196,6 @@ fn headers(set: &[(String, String)]) -> Result<HeaderMap, InvalidDestination> {
 
 fn is_ours(header: &HeaderName) -> bool {
     RESERVED.contains(header) || header == REMOTE_WRITE_VERSION.0 || header.as_str().starts_with("grpc-")
-}
-
-fn with_tls(mut builder: ClientBuilder, tls: &TlsSettings) -> Result<ClientBuilder, InvalidDestination> {
-    if let Some(path) = &tls.ca_file {
-        let field = "tls.ca-file";
-        let pem = read(field, path)?;
-        let authorities =
-            Certificate::from_pem_bundle(&pem).map_err(|source| InvalidDestination::Pem { field, source })?;
-        if authorities.is_empty() {
-            return Err(InvalidDestination::NoAuthority);
-        }
-        builder = builder.tls_certs_only(authorities);
-    }
-    match (&tls.cert_file, &tls.key_file) {
-        (None, None) => {}
-        (Some(cert), Some(key)) => builder = builder.identity(identity(cert, key)?),
-        _ => return Err(InvalidDestination::HalfIdentity),
-    }
-    Ok(builder.tls_danger_accept_invalid_certs(tls.insecure_skip_verify))
-}
-
-fn identity(cert: &Path, key: &Path) -> Result<Identity, InvalidDestination> {
-    let mut pem = read("tls.cert-file", cert)?;
-    pem.push(b'\n');
-    pem.extend(read("tls.key-file", key)?);
-    Identity::from_pem(&pem).map_err(|source| InvalidDestination::Pem { field: "tls.cert-file, tls.key-file", source })
-}
-
-fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, InvalidDestination> {
-    std::fs::read(path).map_err(|source| InvalidDestination::Unreadable { field, path: path.to_owned(), source })
 }
 
 #[cfg(test)]

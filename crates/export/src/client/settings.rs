@@ -1,6 +1,6 @@
 //! Where batches go and how: what a user can set about a destination, and what can be wrong with it.
 //!
-//! Pure; the files named here are read in [`super::request`].
+//! Pure; the files named here are read in [`super::request`] and [`super::connections`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// How the server is trusted, and how it trusts us. Files are PEM and are read once.
+/// How the server is trusted, and how it trusts us. Files are PEM, and are read again every few seconds, since certificates are renewed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TlsSettings {
     /// Authorities to trust instead of the system's.
@@ -104,6 +104,12 @@ pub struct TlsSettings {
     pub key_file: Option<PathBuf>,
     /// Whether any certificate will do. For tests only.
     pub insecure_skip_verify: bool,
+}
+
+impl TlsSettings {
+    pub(super) fn has_files(&self) -> bool {
+        self.ca_file.is_some() || self.cert_file.is_some()
+    }
 }
 
 /// How long to pause between attempts.

@@ -24,7 +24,7 @@ pub(crate) struct HttpSender {
 
 impl HttpSender {
     pub(crate) fn new(endpoint: &str, tls: &Certificates, timeout: Duration) -> Result<Self, RunError> {
-        let builder = tls.of_http(Client::builder().timeout(timeout).no_proxy())?;
+        let builder = tls.of_http(Client::builder().timeout(timeout).no_proxy());
         let client = builder.build().map_err(RunError::Http)?;
         Ok(Self { client, url: format!("{}/v1/metrics", endpoint.trim_end_matches('/')) })
     }

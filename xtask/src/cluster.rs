@@ -128,11 +128,11 @@ fn local(cache: &Cache, report: &mut Report, parts: &Parts, run: Run<'_>) -> any
         report.skip("suite on a local cluster", "needs containerd, and to be root; or give --cluster kind");
         return Ok(());
     }
-    let tools = [tools::kubernetes(cache, report)?, tools::coredns(cache, report)?];
-    let [Some(kubernetes), Some(coredns)] = tools else { return Ok(()) };
+    let tools = [tools::kubernetes(cache, report)?, tools::coredns(cache, report)?, tools::kube_router(cache, report)?];
+    let [Some(kubernetes), Some(coredns), Some(kube_router)] = tools else { return Ok(()) };
     let built = std::env::current_exe().context("where this program is")?.with_file_name("shardset-cluster");
     let mut cluster = Command::new(built);
-    cluster.args(["run", "--tools"]).arg(kubernetes).arg("--tools").arg(coredns);
+    cluster.args(["run", "--tools"]).arg(kubernetes).arg("--tools").arg(coredns).arg("--tools").arg(kube_router);
     for image in &parts.images {
         cluster.arg("--image").arg(image);
     }

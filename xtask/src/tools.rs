@@ -46,6 +46,15 @@ pub(crate) fn coredns(cache: &Cache, report: &mut Report) -> anyhow::Result<Opti
     })
 }
 
+/// Folder with `kube-router`, which enforces NetworkPolicies.
+pub(crate) fn kube_router(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<PathBuf>> {
+    go_tools(cache, report, "kube-router", "e2e/cluster/network", |folder| {
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-p", "2", "-ldflags", "-s -w", "-o"]).arg(folder.join("")).arg("tool");
+        go
+    })
+}
+
 /// Folder with `helm`.
 pub(crate) fn helm(cache: &Cache, report: &mut Report) -> anyhow::Result<Option<PathBuf>> {
     go_tools(cache, report, "Helm", "e2e/helm", |folder| {

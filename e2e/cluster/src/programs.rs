@@ -8,12 +8,13 @@ use anyhow::ensure;
 pub(crate) const NETWORK_PLUGINS: &str = "/usr/lib/cni";
 
 /// In one of the tools' folders.
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "coredns",
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-proxy",
+    "kube-router",
     "kube-scheduler",
     "kubectl",
     "kubelet",
@@ -21,11 +22,12 @@ const TOOLS: [&str; 9] = [
 ];
 
 /// In one of the system's folders, and which package has it.
-const SYSTEM: [(&str, &str); 8] = [
+const SYSTEM: [(&str, &str); 9] = [
     ("containerd", "containerd"),
     ("containerd-shim-runc-v2", "containerd"),
     ("ctr", "containerd"),
     ("ip", "iproute2"),
+    ("ipset", "ipset"),
     ("iptables", "iptables"),
     ("mount", "mount"),
     ("runc", "runc"),

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::{Pod, Service};
-use serde_json::json;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
 use shardset_e2e::shardset::mischief;
 use shardset_slice::names;
 
@@ -58,23 +59,7 @@ impl Load {
         let args: Vec<String> =
             ["load".to_owned()].into_iter().chain(urls).chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
         let pod = format!("load-{}", set.name);
-        let container = json!({
-            "name": "load",
-            "image": IMAGE,
-            "imagePullPolicy": "IfNotPresent",
-            "args": args,
-            "securityContext": restricted_container(),
-        });
-        let object = json!({
-            "metadata": { "name": pod },
-            "spec": {
-                "restartPolicy": "Never",
-                "containers": [container],
-                "securityContext": restricted_pod(),
-                "automountServiceAccountToken": false,
-            },
-        });
-        set.space.apply::<Pod>(object).await?;
+        run(&set.space, &pod, "sender", &args).await?;
         Ok(Self { set: set.clone(), pod })
     }
 
@@ -84,22 +69,63 @@ impl Load {
     ///
     /// What it says otherwise, or it does not end in time.
     pub async fn is_exact(self, seconds: u64) -> anyhow::Result<String> {
-        let space = &self.set.space;
-        let phase = self.phase_at_end(seconds).await?;
-        let log = space.log(&self.pod, 40).await;
+        let (phase, log) = end(&self.set.space, &self.pod, seconds).await?;
         ensure!(phase == "Succeeded", "what arrived is not what was accepted:\n{log}");
         Ok(log)
     }
+}
 
-    async fn phase_at_end(&self, seconds: u64) -> anyhow::Result<String> {
-        let pods = self.set.space.api::<Pod>();
-        self.set
-            .space
-            .until("the load ends", seconds, async || {
-                let phase = pods.get(&self.pod).await?.status.and_then(|status| status.phase).unwrap_or_default();
-                ensure!(["Succeeded", "Failed"].contains(&phase.as_str()), "it is {phase}");
-                Ok(phase)
-            })
-            .await
-    }
+/// How many points are accepted of the few that a pod with this `role` sends by gRPC to an address.
+///
+/// # Errors
+///
+/// The API server's, or it does not end in time.
+pub async fn accepted(space: &Space, role: &str, address: &str) -> anyhow::Result<u64> {
+    let to = format!("--otlp-grpc=http://{address}");
+    // A network learns of a pod a while after it runs.
+    let patience = ["--timeout=2s", "--attempts=20", "--patience=8s"];
+    let flags = ["--protocols=grpc", "--points=5", "--sessions=1", "--interval=100ms"].into_iter().chain(patience);
+    let args: Vec<String> = ["load", "--json", &to].into_iter().chain(flags).map(str::to_owned).collect();
+    let pod = format!("few-of-{role}");
+    run(space, &pod, role, &args).await?;
+    let (_, log) = end(space, &pod, 60).await?;
+    space.api::<Pod>().delete(&pod, &DeleteParams::default().grace_period(0)).await?;
+    // Its progress comes first.
+    let summary = log.find('{').map_or("", |begin| &log[begin..]);
+    let summary: Value = serde_json::from_str(summary).with_context(|| log.clone())?;
+    summary["points_accepted"].as_u64().context(log)
+}
+
+/// Runs Shardset's image with these arguments, in a pod that has a `role`.
+async fn run(space: &Space, pod: &str, role: &str, args: &[String]) -> anyhow::Result<()> {
+    let container = json!({
+        "name": "load",
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "args": args,
+        "securityContext": restricted_container(),
+    });
+    let object = json!({
+        "metadata": { "name": pod, "labels": { "role": role } },
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [container],
+            "securityContext": restricted_pod(),
+            "automountServiceAccountToken": false,
+        },
+    });
+    space.apply::<Pod>(object).await.map(drop)
+}
+
+/// The phase of a pod that has ended, and its log.
+async fn end(space: &Space, pod: &str, seconds: u64) -> anyhow::Result<(String, String)> {
+    let pods = space.api::<Pod>();
+    let phase = space
+        .until(&format!("the pod {pod} ends"), seconds, async || {
+            let phase = pods.get(pod).await?.status.and_then(|status| status.phase).unwrap_or_default();
+            ensure!(["Succeeded", "Failed"].contains(&phase.as_str()), "it is {phase}");
+            Ok(phase)
+        })
+        .await?;
+    Ok((phase, space.log(pod, 40).await))
 }

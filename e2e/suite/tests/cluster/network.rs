@@ -1,5 +1,5 @@
-//! NetworkPolicies of a set: they come and go as the set says, and the API server takes them. Whether a network enforces them is not
-//! seen here; what they allow is in the operator's own tests.
+//! NetworkPolicies of a set: they come and go as the set says, and the API server takes them. What they allow is in the operator's own
+//! tests, and what a network makes of them in `disruption/policies.rs`.
 
 use anyhow::{anyhow, ensure};
 use k8s_openapi::api::networking::v1::NetworkPolicy;

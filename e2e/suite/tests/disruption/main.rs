@@ -4,6 +4,7 @@
 mod cold_start;
 mod manifests;
 mod parts;
+mod policies;
 mod steps;
 mod tls;
 mod upgrade;

@@ -185,7 +185,8 @@ impl Backend {
         *self.shared.answer.lock().unwrap() = status;
     }
 
-    /// Takes what comes from now on and does not say so, or says it again.
+    /// Takes the series that come from now on and does not say so, or says it again. A family may be announced before its first series,
+    /// by a pass that has begun before that; whoever waits for the series must not wait for that answer.
     pub(crate) fn be_silent(&self, silent: bool) {
         self.shared.silent.send_replace(silent);
     }
@@ -224,6 +225,7 @@ async fn write(
     if answer.is_success() && request.timeseries.iter().any(is_old) {
         answer = StatusCode::BAD_REQUEST;
     }
+    let has_series = !request.timeseries.is_empty();
     shared.received.send_modify(|received| {
         if answer.is_success() {
             received.requests += 1;
@@ -234,7 +236,7 @@ async fn write(
     });
     // Ends with the connection where nobody speaks any more.
     let mut silent = shared.silent.subscribe();
-    let _speaks = silent.wait_for(|silent| !silent).await.is_ok();
+    let _speaks = silent.wait_for(|silent| !silent || !has_series).await.is_ok();
     (answer, if answer == StatusCode::BAD_REQUEST { "sample is too old" } else { "" })
 }
 

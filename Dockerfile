@@ -8,7 +8,8 @@
 #
 # Each platform is built by its own compiler, natively or emulated: there is C among the dependencies, and no second toolchain to keep.
 
-# The Rust that the project is built and tested with.
+# The Rust that the project is built and tested with. Without the tables of lines, which only a panic's backtrace needs, the program is
+# a quarter as large.
 FROM rust:1.95.0-bookworm AS build
 ARG TARGETARCH
 WORKDIR /src
@@ -17,7 +18,7 @@ RUN --mount=type=cache,id=shardset-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=shardset-target-${TARGETARCH},target=/src/target \
     cargo build --release --locked --package shardset \
     && mkdir -p /image/usr/bin /image/etc/ssl/certs \
-    && cp target/release/shardset /image/usr/bin/shardset
+    && strip --strip-debug -o /image/usr/bin/shardset target/release/shardset
 # What the program needs of a system: its loader and libraries where it looks for them, certificates to trust, a user.
 RUN ldd /image/usr/bin/shardset | grep -o '/[^ ]*' | xargs cp --dereference --parents --target-directory=/image \
     && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, ensure};
 use shardset_image::{Image, program, write};
@@ -41,6 +42,9 @@ pub(crate) fn of_binary(binary: &Path, name: &str, archive: &Path) -> anyhow::Re
     let root = tempfile::tempdir()?;
     let root = root.path();
     program(binary, root, PROGRAM)?;
+    let mut strip = Command::new("strip");
+    strip.arg("--strip-debug").arg(root.join(PROGRAM.trim_start_matches('/')));
+    ensure!(report::run(strip), "the binary can not be stripped of its debug information");
     let certificates = Path::new("/").join(CERTIFICATES);
     if certificates.exists() {
         fs::create_dir_all(root.join("etc/ssl/certs"))?;

@@ -18,7 +18,7 @@ pub(crate) struct Backend(Vec<Stored>);
 #[derive(Clone, Default, Debug)]
 struct Stored {
     last: Option<Sample>,
-    /// The newest sample that was dropped because an earlier life of the series had been told at a later time.
+    /// The newest sample that was dropped because the series had been told at a later time before a disk was lost.
     hidden: Option<Sample>,
     /// The last value and the start of each life.
     lives: BTreeMap<u32, (Points, UnixNanos)>,
@@ -34,12 +34,13 @@ impl Backend {
         self.0[stream].last.as_ref().map(|last| last.total)
     }
 
-    /// Whether the present life of a series was told with this total and is hidden by what was told of an earlier one, by a worker whose
-    /// clock was ahead. A real backend says so, and the real client tells it again later; here nobody hears of it.
+    /// Whether a series was told with this total and is hidden by what was told before a disk was lost, by a worker whose clock was ahead or
+    /// by the one that had the disk: what it had told, and when, is lost with it. A real backend says so, and the real client tells it again
+    /// later; here nobody hears of it.
     pub(crate) fn hides(&self, stream: usize, total: Option<Points>) -> bool {
         let Stored { last, hidden, .. } = &self.0[stream];
-        let is_later_life = |hidden: &Sample, last: &Sample| hidden.life > last.life && Some(hidden.total) == total;
-        hidden.as_ref().zip(last.as_ref()).is_some_and(|(hidden, last)| is_later_life(hidden, last))
+        let hides = |last: &Sample, hidden: &Sample| last.is_of_before(hidden) && Some(hidden.total) == total;
+        last.as_ref().zip(hidden.as_ref()).is_some_and(|(last, hidden)| hides(last, hidden))
     }
 
     pub(crate) fn receive(&mut self, from: Node, payload: &Payload, scene: &mut Scene) {
@@ -50,7 +51,7 @@ impl Backend {
                 scene.ledger.counts.samples += 1;
                 stored.check(sample, scene);
                 stored.last = Some(*sample);
-            } else if stored.last.as_ref().is_some_and(|last| last.life < sample.life) {
+            } else if stored.last.as_ref().is_some_and(|last| last.is_of_before(sample)) {
                 stored.hidden = Some(*sample);
             } else if stored.last.as_ref().is_some_and(|last| last.hides(sample)) {
                 let what = || format!("s{} has two values at {}", sample.stream, sample.time.0);
@@ -62,6 +63,12 @@ impl Backend {
 }
 
 impl Sample {
+    /// Whether whoever told the later one can not know of this one, because a disk was lost in between.
+    fn is_of_before(&self, later: &Self) -> bool {
+        let ((worker, disk), (other, another)) = (self.teller, later.teller);
+        self.life < later.life || (worker == other && disk != another)
+    }
+
     /// Whether a later value is dropped because of this one.
     fn hides(&self, later: &Self) -> bool {
         !self.given_up && !later.given_up && later.time == self.time && later.total > self.total

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use shardset_handoff::{Adopt, Fenced, Message, Progress, Reply, Report};
-use shardset_model::{Membership, Refusal, UnixMillis, UnixNanos};
+use shardset_model::{Incarnation, Membership, Refusal, ShardIndex, UnixMillis, UnixNanos};
 
 use crate::catalog::{Delta, Points};
 
@@ -58,6 +58,8 @@ pub(crate) struct Sample {
     pub(crate) life: u32,
     /// Whether it was told by a worker that was given up and does not know it.
     pub(crate) given_up: bool,
+    /// The worker that told it, and which of its disks it had then.
+    pub(crate) teller: (ShardIndex, Incarnation),
 }
 
 impl fmt::Display for Payload {

@@ -37,7 +37,12 @@ impl<S: Storage> Shard<S> {
 
     /// What a membership needs to know of streams must be known before it is taken.
     fn make_ready_for(&mut self, told: &Membership) -> Result<(), Unserved> {
-        if self.core.can_take(told) { Ok(()) } else { self.wake_all() }
+        let mut next = self.core.to_wake_for(told, None);
+        while let Some(stream) = next {
+            self.wake(stream)?;
+            next = self.core.to_wake_for(told, Some(stream));
+        }
+        Ok(())
     }
 
     fn adopt(&mut self, adopt: &Adopt) -> Result<Report, Unserved> {

@@ -57,17 +57,10 @@ impl<S: Storage> Shard<S> {
         Ok(())
     }
 
-    /// Reads all of them: a change of what routes needs to know more of each than its id.
-    pub(super) fn wake_all(&mut self) -> Result<(), Unserved> {
-        while let Some((stream, _)) = self.core.streams().next_idle(None) {
-            self.wake(stream)?;
-        }
-        Ok(())
-    }
-
     /// Forgets what was on the disk for too long, and moves what is in the way.
     pub(super) fn tidy_idle(&mut self, now: UnixNanos) {
-        if self.core.is_moving() {
+        // What is another's is counted until it is dropped.
+        if self.core.is_moving() || self.keep.unsettled {
             return;
         }
         let streams = self.core.streams_mut();

@@ -1,6 +1,6 @@
 //! Taking a membership.
 
-use shardset_model::{Membership, Phase, RoutingKey};
+use shardset_model::{Membership, Phase, RoutingKey, StreamId};
 
 use super::{Outgoing, Shard};
 use crate::fence::same_change;
@@ -91,10 +91,17 @@ impl Shard {
         self.sort_idle();
     }
 
-    /// Whether the membership may be taken with streams that are not in memory: their owner is known by their ids alone. If
-    /// not, all of them must be [woken](Shard::wake) before.
-    pub fn can_take(&self, told: &Membership) -> bool {
-        self.streams.idle() == 0 || *told.routing() == RoutingKey::StreamId
+    /// The next stream after one that is not in memory and must be [woken](Shard::wake) before the membership may be taken: by another key than
+    /// their ids, the owners of streams are known in memory alone. What is another's already is not woken: it was sent, and is dropped.
+    pub fn to_wake_for(&self, told: &Membership, after: Option<StreamId>) -> Option<StreamId> {
+        if *told.routing() == RoutingKey::StreamId {
+            return None;
+        }
+        let mut next = self.streams.next_idle(after);
+        while let Some((stream, _)) = next.filter(|(stream, _)| self.is_idle_away(*stream)) {
+            next = self.streams.next_idle(Some(stream));
+        }
+        next.map(|(stream, _)| stream)
     }
 
     /// A later change implies that the one before is over: nobody is waited for, and what was sent is dropped.

@@ -131,14 +131,15 @@ impl Worker {
         }
     }
 
-    /// Points that are acknowledged are owed from now on, and are on the disk.
+    /// Points that are acknowledged are owed from now on, and are on the disk. A worker that was given up owes nothing of what is another's
+    /// now: it may learn of that with the same commit, and drop what it had.
     fn acknowledge(&mut self, answer: &Answer, points: &[Delta], scene: &mut Scene) {
         let Answer::Done { refused } = answer else { return };
         for delta in points.iter().filter(|delta| refused.iter().all(|(other, _)| other != *delta)) {
             let is_owed = !self.is_nobodys(delta.stream, scene);
             scene.ledger.acknowledge(delta.stream, delta.bit(), is_owed);
             let is_too_old = scene.ledger.get(delta.stream).too_old & delta.bit() != 0;
-            if !is_too_old && !self.has_durably(delta, scene) {
+            if is_owed && !is_too_old && !self.has_durably(delta, scene) {
                 let what = || format!("w{} acknowledged s{}.{} too early", self.index, delta.stream, delta.ordinal);
                 scene.violate(Invariant::Durable, what);
             }

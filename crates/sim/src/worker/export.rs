@@ -63,11 +63,12 @@ impl Worker {
         let Some(process) = &mut self.process else { return };
         let Some(stream) = process.shard.streams().get(slot).filter(|stream| is_exported(*stream)) else { return };
         let (id, start, told) = (stream.id(), stream.start(), stream.told());
+        let teller = (self.index, process.shard.incarnation());
         let Some(total) = points_of(&stream.value()) else { return };
         let Some(number) = scene.catalog.numbers().find(|number| scene.catalog.get(*number).id == id) else { return };
         let time = told.filter(|told| *told > tick).map_or(tick, |told| told.plus_millis(1));
         let (life, given_up) = (scene.ledger.get(number).life, self.is_nobodys(number, scene));
-        let sample = Sample { stream: number, time, total, start, life, given_up };
+        let sample = Sample { stream: number, time, total, start, life, given_up, teller };
         let Some(process) = &mut self.process else { return };
         if told.is_none() {
             process.shard.streams_mut().mark_zero(slot, time, false);

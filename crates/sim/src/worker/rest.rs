@@ -19,12 +19,12 @@ pub(super) type Kept = BTreeMap<Place, Points>;
 impl Process {
     /// Whether a membership can be taken; if what it needs to know can not be read, not.
     pub(super) fn is_ready_for(&mut self, told: &Membership) -> bool {
-        let mut next = if self.shard.can_take(told) { None } else { self.shard.streams().next_idle(None) };
-        while let Some((stream, _)) = next {
+        let mut next = self.shard.to_wake_for(told, None);
+        while let Some(stream) = next {
             if !self.wake(stream) {
                 return false;
             }
-            next = self.shard.streams().next_idle(None);
+            next = self.shard.to_wake_for(told, Some(stream));
         }
         true
     }

@@ -70,7 +70,8 @@ impl World {
             !report.as_ref().is_some_and(|report| at_rest(report) && report.is_settled()) || !worker.is_durable()
         };
         if let Some(worker) = members.iter().find(|worker| restless(worker)) {
-            return Some(format!("w{}: {:?}", worker.index, worker.shard().map(|shard| shard.report())));
+            let running = worker.shard().filter(|_| worker.runs());
+            return Some(format!("w{}: {:?}", worker.index, running.map(|shard| shard.report())));
         }
         check::not_exported(&self.workers, &self.backend, published, &self.scene)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shardset_accumulate::{Replay, Settings, Streams};
+use shardset_accumulate::{Place, Replay, Settings, Streams};
 use shardset_model::{
     Context, Identity, Incarnation, Membership, MetricKind, Phase, Point, RoutingKey, ShardCount, ShardIndex, StreamId,
     Temporality, UnixMillis, UnixNanos, Value,
@@ -411,6 +411,35 @@ fn a_change_of_the_routing_key_moves_streams_between_any_two() {
     to.send_all(&mut from);
     from.send_all(&mut to);
     assert_eq!((to.total(moves), to.total(stays), from.total(moves)), (Some(11), Some(22), None));
+}
+
+#[test]
+fn a_change_of_the_routing_key_wakes_what_is_here_and_nothing_that_is_anothers_already() {
+    let (grown, before) = (moving(2, 2, 3), stable(1, 2, 2));
+    let mut from = Worker::at(0, &before);
+    let (leaves, stays) = (stream(&grown, (0, 2), 0), stream(&grown, (0, 0), 0));
+    let kept: Vec<Vec<u8>> = [leaves, stays].map(|stream| lay_down(&mut from, stream)).into();
+    assert_eq!(from.told(&grown), Adopted::Taken);
+    // Whoever coordinates has gone on, and the end of the move was not heard of.
+    let rekeyed = moving(3, 3, 3).routed_by(RoutingKey::Metric, RoutingKey::StreamId);
+    assert_eq!(from.shard.to_wake_for(&grown, None), None, "ids tell enough");
+    assert_eq!(from.shard.to_wake_for(&rekeyed, None), Some(stays));
+    from.shard.wake(&kept[1], &mut from.journal).unwrap();
+    assert_eq!(from.shard.to_wake_for(&rekeyed, None), None);
+    assert_eq!(from.told(&rekeyed), Adopted::Taken);
+    let streams = from.shard.streams();
+    assert_eq!((streams.find(leaves), streams.place_of(leaves)), (None, None), "it was sent, and is dropped");
+    assert!(streams.find(stays).is_some());
+}
+
+/// Has a worker count a stream, and keep it elsewhere than in memory: what is kept.
+fn lay_down(worker: &mut Worker, stream: StreamId) -> Vec<u8> {
+    worker.take(stream, 0, 1);
+    let (slot, mut kept) = (worker.shard.streams().find(stream).unwrap(), Vec::new());
+    worker.shard.streams().encode_stream(slot, &mut kept);
+    let place = Place { file: 1, offset: u64::from(slot), length: u32::try_from(kept.len()).unwrap() };
+    worker.shard.lay_down(slot, place, &mut worker.journal);
+    kept
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | nothing is published, all workers answer and none knows of a membership | the first one is published |
 //! | a worker knows of a later membership than is published (a restored backup) | that one is published |
 //! | a worker is behind what is published, does not know of a new life of another's disk, or has streams to send and may not know whereto | it is told |
+//! | nobody who answers knows of a membership, and a member does not answer | nobody is told: what is published may have gone back, and that member may know |
 //! | a member does not answer | it must run: a coordinator that was late may have stopped it |
 //! | streams move, and everyone has sent and received everything | the move's end is published |
 //! | nothing moves, workers run that are no members | they are stopped, once all members know that nothing moves |
@@ -168,13 +169,20 @@ fn must_be_told(seen: &Observed<'_>, published: &Membership, report: &Report) ->
     let is_member = members(published).any(|member| member == report.shard);
     match &report.membership {
         // A worker that waits to be added is told when it is.
-        None => is_member,
+        None => is_member && is_current(seen, published),
         // Whoever took the membership from a gateway knows of no other worker; after a restart nobody does.
         Some(known) if known.epoch() == published.epoch() && known.phase() == published.phase() => {
             report.sending.iter().any(|sending| !sending.completed || !is_present(seen, sending.to, sending.receiver))
         }
         Some(_) => true,
     }
+}
+
+/// Whether what is published can be told to a disk that is empty. It may have gone back. A worker that answers with a membership shows
+/// that no later move has ended, for it would have taken part; where all who answer are empty, it takes every member.
+fn is_current(seen: &Observed<'_>, published: &Membership) -> bool {
+    let is_known = seen.reports.values().any(|report| report.membership.is_some());
+    is_known || members(published).all(|member| seen.reports.contains_key(&member) || seen.given_up.contains(&member))
 }
 
 /// Whether the disk of a worker is in this life; true where nothing is known to the contrary.

@@ -10,6 +10,7 @@
 //! | received | 34 | from `u32`, sender (16 bytes), through `u64` |
 //! | completed | 35 | from `u32`, sender (16 bytes) |
 //! | stamped | 36 | latest `u64`: no sample was told after this time, in ms, two's complement |
+//! | sends | 37 | to `u32`, receiver (16 bytes): the life of its disk to which streams are sent first in a move |
 //!
 //! Membership: epoch `u64`, shards `u32`, previous `u32`, phase `u8` (0 stable, 1 moving), routing key, previous routing key.
 //!
@@ -63,6 +64,7 @@ pub(crate) enum Record {
     Received { from: ShardIndex, sender: Incarnation, through: u64 },
     Completed { from: ShardIndex, sender: Incarnation },
     Stamped { latest: UnixMillis },
+    Sends { to: ShardIndex, receiver: Incarnation },
 }
 
 /// What a receiver has of one sender.
@@ -90,7 +92,7 @@ impl Record {
                 out.extend(latest.0.to_le_bytes());
                 out.extend((received.len() as u32).to_le_bytes());
                 for (from, received) in received {
-                    write_from(*from, received.sender, out);
+                    write_life(*from, received.sender, out);
                     out.extend(received.through.to_le_bytes());
                     out.push(u8::from(received.completed));
                 }
@@ -101,16 +103,20 @@ impl Record {
             }
             Self::Received { from, sender, through } => {
                 out.push(34);
-                write_from(*from, *sender, out);
+                write_life(*from, *sender, out);
                 out.extend(through.to_le_bytes());
             }
             Self::Completed { from, sender } => {
                 out.push(35);
-                write_from(*from, *sender, out);
+                write_life(*from, *sender, out);
             }
             Self::Stamped { latest } => {
                 out.push(36);
                 out.extend(latest.0.to_le_bytes());
+            }
+            Self::Sends { to, receiver } => {
+                out.push(37);
+                write_life(*to, *receiver, out);
             }
         }
     }
@@ -130,6 +136,7 @@ impl Record {
             34 => Self::Received { from: reader.shard()?, sender: reader.incarnation()?, through: reader.u64()? },
             35 => Self::Completed { from: reader.shard()?, sender: reader.incarnation()? },
             36 => Self::Stamped { latest: UnixMillis(reader.u64()? as i64) },
+            37 => Self::Sends { to: reader.shard()?, receiver: reader.incarnation()? },
             tag => return Err(BadRecord::Tag(tag)),
         };
         Ok((record, reader.0))
@@ -181,9 +188,9 @@ fn write_membership(membership: &Membership, out: &mut Vec<u8>) {
     }
 }
 
-fn write_from(from: ShardIndex, sender: Incarnation, out: &mut Vec<u8>) {
-    out.extend(from.get().to_le_bytes());
-    out.extend(sender.get().to_le_bytes());
+fn write_life(shard: ShardIndex, incarnation: Incarnation, out: &mut Vec<u8>) {
+    out.extend(shard.get().to_le_bytes());
+    out.extend(incarnation.get().to_le_bytes());
 }
 
 struct Reader<'a>(&'a [u8]);

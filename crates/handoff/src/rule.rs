@@ -28,6 +28,8 @@ pub enum Rule {
     CheckpointHoldsParked,
     /// A receiver that lost its disk is sent everything again.
     NewIncarnationStartsAgain,
+    /// A stream that is sent again to a disk whose former life is lost counts as told.
+    LostDiskMayHaveTold,
     /// Points that waited are decided on before newer ones of their stream.
     ParkedFirst,
 }

@@ -63,6 +63,8 @@ pub struct Shard {
     streams: Streams,
     /// By receiver, while streams move.
     outgoing: BTreeMap<ShardIndex, Outgoing>,
+    /// By receiver, while streams move: the first life of its disk that streams may have been sent to.
+    sent_first: BTreeMap<ShardIndex, Incarnation>,
     /// By sender, while streams move; none for a sender that has said nothing yet.
     received: BTreeMap<ShardIndex, Received>,
     /// Slots of streams that left in a move that is over.
@@ -86,6 +88,7 @@ impl Shard {
             membership: None,
             streams,
             outgoing: BTreeMap::new(),
+            sent_first: BTreeMap::new(),
             received: BTreeMap::new(),
             leftovers: Vec::new(),
             idle_leftovers: Vec::new(),

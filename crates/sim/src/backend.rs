@@ -36,11 +36,11 @@ impl Backend {
 
     /// Whether a series was told with this total and is hidden by what was told before a disk was lost, by a worker whose clock was ahead or
     /// by the one that had the disk: what it had told, and when, is lost with it. A real backend says so, and the real client tells it again
-    /// later; here nobody hears of it.
+    /// later; here nobody hears of it. Or whether one who was given up told the last value, which a real worker tells again from time to time.
     pub(crate) fn hides(&self, stream: usize, total: Option<Points>) -> bool {
         let Stored { last, hidden, .. } = &self.0[stream];
-        let hides = |last: &Sample, hidden: &Sample| last.is_of_before(hidden) && Some(hidden.total) == total;
-        last.as_ref().zip(hidden.as_ref()).is_some_and(|(last, hidden)| hides(last, hidden))
+        let is_hidden = |last: &Sample, hidden: &Sample| last.is_of_before(hidden) && Some(hidden.total) == total;
+        last.as_ref().is_some_and(|last| last.given_up || hidden.as_ref().is_some_and(|hidden| is_hidden(last, hidden)))
     }
 
     pub(crate) fn receive(&mut self, from: Node, payload: &Payload, scene: &mut Scene) {
@@ -71,7 +71,8 @@ impl Sample {
 
     /// Whether a later value is dropped because of this one.
     fn hides(&self, later: &Self) -> bool {
-        !self.given_up && !later.given_up && later.time == self.time && later.total > self.total
+        let is_counted = !self.given_up && !later.given_up && self.life <= later.life;
+        is_counted && later.time == self.time && later.total > self.total
     }
 }
 

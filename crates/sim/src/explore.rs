@@ -33,6 +33,8 @@ pub struct Scope {
     pub lost_disks: u32,
     /// A worker that the user gives up in the first move.
     pub given_up: Option<u32>,
+    /// A worker that reaches no backend.
+    pub silent: Option<u32>,
     /// Messages that may be late at a time.
     pub late: usize,
     /// Points that are sent of the stream that moves, by one gateway and the other in turn; at most two.
@@ -51,6 +53,7 @@ impl Scope {
             crashes: 0,
             lost_disks: 0,
             given_up: None,
+            silent: None,
             late: 1,
             points: 2,
             begins_empty: false,
@@ -74,6 +77,7 @@ impl fmt::Display for Scope {
             self.lost_disks,
             self.late
         )?;
-        self.given_up.iter().try_for_each(|worker| write!(f, ", w{worker} given up"))
+        self.given_up.iter().try_for_each(|worker| write!(f, ", w{worker} given up"))?;
+        self.silent.iter().try_for_each(|worker| write!(f, ", w{worker} silent"))
     }
 }

@@ -23,7 +23,7 @@ impl Mutation {
 }
 
 /// All rules of the protocol.
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     Rule::Fence,
     Rule::Park,
     Rule::MemoryMoves,
@@ -35,6 +35,7 @@ const RULES: [Rule; 12] = [
     Rule::LateWorkerDrops,
     Rule::CheckpointHoldsParked,
     Rule::NewIncarnationStartsAgain,
+    Rule::LostDiskMayHaveTold,
     Rule::ParkedFirst,
 ];
 

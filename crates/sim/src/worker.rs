@@ -45,6 +45,9 @@ pub(crate) struct Worker {
     durable: Option<Shard>,
     /// What may be found committed though nobody was told so, each with the points that wait then.
     attempts: Vec<Attempt>,
+    /// What was committed, and the points that waited, where more than that was found at the start: a loss of power before the next commit
+    /// may take the rest.
+    certain: Option<(Shard, Vec<Points>)>,
     waiting: Waiting,
     /// What streams that are not in memory hold.
     kept: Kept,
@@ -117,6 +120,7 @@ impl Worker {
             ahead: 0,
             durable: None,
             attempts: Vec::new(),
+            certain: None,
             waiting: Waiting { memory: nothing.clone(), durable: nothing },
             kept: Kept::new(),
             given_up: None,

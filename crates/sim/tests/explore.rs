@@ -19,6 +19,12 @@ fn holds(scope: &Scope) {
 fn two_shards_become_three_in_every_order() {
     holds(&Scope { late: 0, crashes: 1, ..Scope::of(2, 3) });
     holds(&Scope { late: 0, lost_disks: 1, ..Scope::of(2, 3) });
+    holds(&unseen());
+}
+
+/// The worker that the stream leaves has told nothing of it.
+fn unseen() -> Scope {
+    Scope { late: 0, lost_disks: 1, silent: Some(0), ..Scope::of(2, 3) }
 }
 
 #[test]
@@ -47,6 +53,7 @@ fn a_rule_that_is_taken_out_is_missed() {
         (Rule::AwayIsSilent, &scope, "no going back"),
         (Rule::ParkedFirst, &Scope { begins_empty: true, ..scope.clone() }, "order"),
         (Rule::NewIncarnationStartsAgain, &lossy, "progress"),
+        (Rule::LostDiskMayHaveTold, &unseen(), "no going back"),
     ] {
         let checked = without(rule, || explore(scope));
         let (broken, steps) = checked.counterexample.unwrap_or_else(|| panic!("{rule:?}: {} states", checked.states));

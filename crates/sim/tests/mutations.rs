@@ -42,7 +42,8 @@ fn every_planted_fault_is_noticed_and_by_whom_it_should_be() {
 fn nothing_is_planted_that_is_not_in_the_table() {
     let planted: BTreeSet<Mutation> = PLANTED.iter().map(|(mutation, ..)| *mutation).collect();
     let missing: Vec<Mutation> = Mutation::all().filter(|mutation| !planted.contains(mutation)).collect();
-    assert_eq!(missing, [Mutation::Without(Rule::LateWorkerDrops)], "that one is below");
+    let by_every_order = [Rule::LateWorkerDrops, Rule::LostDiskMayHaveTold].map(Mutation::Without);
+    assert_eq!(missing, by_every_order, "too seldom for chance: one is below, one in `explore.rs`");
 }
 
 /// It needs a worker that was given up with nothing, is told nothing, and is sent points by a gateway that has heard as little:

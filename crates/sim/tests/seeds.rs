@@ -4,7 +4,7 @@
 use shardset_sim::{Counts, run, run_logged};
 
 /// Enough for a change to be noticed before `cargo xtask sim` runs many more.
-const SEEDS: u64 = 1_200;
+const SEEDS: u64 = 10_000;
 
 fn kept() -> Vec<u64> {
     let lines = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#'));

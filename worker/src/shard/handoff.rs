@@ -17,11 +17,11 @@ impl<S: Storage> Shard<S> {
             Event::Report { reply } => drop(reply.send(self.report())),
             Event::Unfinished { reply } => drop(reply.send(self.core.unfinished().collect())),
             Event::NextMessage { to, reply } => {
-                let able = self.persist.is_able();
+                let able = self.able().is_ok();
                 let message = if able { self.core.next_message(to, |place| self.idle.read(place)) } else { None };
                 drop(reply.send(message));
             }
-            Event::Replied { to, reply } => self.core.replied(to, &reply),
+            Event::Replied { to, reply } => self.core.replied(to, &reply, self.persist.changes()),
             _ => unreachable!("the other events are served elsewhere"),
         }
     }

@@ -1,10 +1,11 @@
 //! Moves in which something dies, is lost, is repeated or comes late. The streams are so large that a move takes many chunks.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::metrics::v1::Metric;
-use shardset_handoff::{Message, Reply};
+use shardset_handoff::{Message, Progress, Reply};
 use shardset_journal::storage::faulty::Moment;
 use shardset_wire::{Handoff, HandoffClient, HandoffServer};
 use tokio::net::TcpListener;
@@ -132,16 +133,20 @@ async fn a_sender_that_restarts_in_the_middle_goes_on_from_what_has_arrived() {
     large.counted(&cluster, 2).await;
 }
 
-/// Stands before a worker: passes on every message twice, and keeps it.
+/// Stands before a worker: keeps every message, and passes it on twice while it is open.
 #[derive(Clone, Debug)]
 struct Relay {
     to: HandoffClient<Channel>,
     seen: Arc<Mutex<Vec<Message>>>,
+    is_open: Arc<AtomicBool>,
 }
 
 impl Handoff for Relay {
     async fn receive(&self, message: Message) -> Result<Reply, Status> {
         self.seen.lock().unwrap().push(message.clone());
+        if !self.is_open.load(Ordering::Relaxed) {
+            return Err(Status::unavailable("closed"));
+        }
         self.to.clone().send(message.clone()).await?;
         self.to.clone().send(message).await
     }
@@ -150,7 +155,8 @@ impl Handoff for Relay {
 /// Serves a relay before this worker.
 async fn relay(to: SocketAddr) -> (Relay, String) {
     let channel = Channel::from_shared(format!("http://{to}")).unwrap().connect().await.unwrap();
-    let relay = Relay { to: HandoffClient::new(channel), seen: Arc::default() };
+    let is_open = Arc::new(AtomicBool::new(true));
+    let relay = Relay { to: HandoffClient::new(channel), seen: Arc::default(), is_open };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serving = Server::builder().add_service(HandoffServer::new(relay.clone()));
@@ -185,4 +191,29 @@ async fn messages_that_are_repeated_or_come_late_change_nothing() {
         }
     }
     assert_eq!(cluster.worker(1).report().await.streams, 0, "what has moved on does not come back");
+}
+
+#[tokio::test]
+async fn a_sender_that_can_not_keep_whom_it_sends_to_sends_no_stream() {
+    let (large, mut cluster) = Large::start().await;
+    let (relay, address) = relay(cluster.worker(1).worker.address()).await;
+    relay.is_open.store(false, Ordering::Relaxed);
+    cluster.begin(2);
+    cluster.tell_alone(1).await;
+    cluster.worker(0).tell(&cluster.membership, vec![(shard(1), address)]).await;
+    wait("a question", || !relay.seen.lock().unwrap().is_empty()).await;
+    cluster.disk(0).set_capacity(Some(0));
+    relay.is_open.store(true, Ordering::Relaxed);
+    let sender = cluster.worker(0);
+    sender.wait_metric("shardset_worker_journal_failures_total{shard=\"0\"}", |failures| failures > 2).await;
+    let is_question = |message: &Message| message.progress == Progress::Ask;
+    assert!(
+        relay.seen.lock().unwrap().iter().all(is_question),
+        "what a lost disk was sent must be known after a restart"
+    );
+    cluster.disk(0).set_capacity(None);
+    sender.wait_metric("shardset_worker_journal_unwritable{shard=\"0\"}", |unwritable| unwritable == 0).await;
+    cluster.end().await;
+    cluster.accept(&large.points(1)).await;
+    large.counted(&cluster, 2).await;
 }

@@ -8,7 +8,7 @@
 
 mod numbers;
 
-use shardset_model::{Point, StreamId, UnixNanos, Value};
+use shardset_model::{Point, StreamId, UnixMillis, UnixNanos, Value};
 
 use super::Streams;
 use super::apply::{count, end_by_sender, pass_on};
@@ -18,7 +18,7 @@ use crate::codec::{
     read_stream, read_stream_id, write_stream,
 };
 use crate::memory::fingerprint;
-use crate::record::{Details, NEVER, Record, seconds};
+use crate::record::{Details, NEVER, Record, Stream, seconds};
 use crate::tombstones::Tombstone;
 
 /// What may be missing where changes are replayed.
@@ -138,6 +138,18 @@ impl Streams {
     pub fn encode_stream(&self, slot: u32, out: &mut Vec<u8>) -> bool {
         let Some(stream) = self.get(slot) else { return false };
         write_stream(stream, out);
+        true
+    }
+
+    /// As [`Streams::encode_stream`], as if the zero before its first value had been told by the time `told`. What is passed on
+    /// has none.
+    pub fn encode_as_told(&self, slot: u32, told: UnixMillis, out: &mut Vec<u8>) -> bool {
+        let Some(stream) = self.get(slot) else { return false };
+        let mut record = stream.record.clone();
+        if stream.kind().is_delta() {
+            record.tell_zero(told, true);
+        }
+        write_stream(Stream { record: &record, ..stream }, out);
         true
     }
 

@@ -179,6 +179,21 @@ fn a_wish_made_in_a_move_waits_for_its_end() {
 }
 
 #[test]
+fn empty_disks_alone_are_told_only_when_nobody_can_know_better() {
+    let at = || stable(4, 3, 3);
+    let empty = || [done(0, None), done(1, None)];
+    let waits = [0, 1].map(|index| Waiting::Behind(shard(index)).to_string());
+    let mut scene = Scene::new(Some(at()), 3, empty());
+    assert_eq!(scene.plan(), ["run 3", &waits[0], &waits[1], "worker 2 does not answer"]);
+    scene.given_up.insert(shard(2));
+    assert_eq!(scene.plan()[..2], ["tell 0 e4", "tell 1 e4"]);
+    let all = Scene::new(Some(at()), 3, empty().into_iter().chain([done(2, None)]));
+    assert_eq!(all.plan()[..3], ["tell 0 e4", "tell 1 e4", "tell 2 e4"]);
+    let one_knows = Scene::new(Some(at()), 3, [done(0, None), done(1, Some(at()))]);
+    assert_eq!(one_knows.plan()[..1], ["tell 0 e4"]);
+}
+
+#[test]
 fn a_published_epoch_that_went_back_is_found_again_at_the_workers() {
     let workers = || (0..3).map(|index| done(index, Some(stable(9, 2, 3))));
     assert_eq!(Scene::new(Some(stable(4, 2, 2)), 2, workers()).plan(), ["publish e9 3<-2 Stable"]);

@@ -18,7 +18,7 @@ fn moving() -> Membership {
     moving.routed_by("attributes:a,b".parse().unwrap(), "streamID".parse().unwrap())
 }
 
-fn records() -> [Record; 6] {
+fn records() -> [Record; 7] {
     let received = Received { sender: sender(), through: 9, completed: true };
     [
         Record::Standing { membership: None, latest: UnixMillis(-1), received: Vec::new() },
@@ -27,6 +27,7 @@ fn records() -> [Record; 6] {
         Record::Received { from: shard(2), sender: sender(), through: 300 },
         Record::Completed { from: shard(2), sender: sender() },
         Record::Stamped { latest: UnixMillis(5) },
+        Record::Sends { to: shard(2), receiver: sender() },
     ]
 }
 
@@ -58,6 +59,7 @@ fn the_bytes_of_records_are_these() {
         format!("22{}2c01000000000000", from(2)),
         format!("23{}", from(2)),
         "240500000000000000".to_owned(),
+        format!("25{}", from(2)),
     ];
     for (record, expected) in records().iter().zip(expected) {
         assert_eq!(hex(&written(record)), expected, "{record:?}");

@@ -41,9 +41,7 @@ impl Shard {
         }
         let adopted = self.hear(&adopt.membership, Source::Coordinator, changes);
         for (shard, incarnation) in &adopt.incarnations {
-            if let Some(outgoing) = self.outgoing.get_mut(shard) {
-                outgoing.is_at(*incarnation);
-            }
+            self.receiver_is_at(*shard, *incarnation, changes);
         }
         adopted
     }
@@ -154,6 +152,7 @@ impl Shard {
     /// The move is over: nobody is waited for any more, and what was sent is dropped bit by bit.
     pub(super) fn release(&mut self) {
         self.received.clear();
+        self.sent_first.clear();
         for (_, outgoing) in std::mem::take(&mut self.outgoing) {
             self.leftovers.extend(outgoing.slots);
             self.idle_leftovers.extend(outgoing.idle);

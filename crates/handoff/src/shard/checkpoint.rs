@@ -35,6 +35,9 @@ impl Shard {
             Checkpoint::Begin => {
                 let received = self.received.iter().map(|(from, received)| (*from, *received)).collect();
                 Record::Standing { membership: self.membership.clone(), latest: self.latest, received }.write(changes);
+                for (&to, &receiver) in &self.sent_first {
+                    Record::Sends { to, receiver }.write(changes);
+                }
                 self.streams.write_tombstones(changes);
                 Checkpoint::Streams(0)
             }

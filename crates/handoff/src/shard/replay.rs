@@ -53,6 +53,7 @@ impl Shard {
                 self.membership = membership;
                 self.latest = latest;
                 self.received = received.into_iter().collect();
+                self.sent_first.clear();
             }
             Record::Adopted { membership } => self.take(membership),
             Record::Received { from, sender, through } => {
@@ -63,6 +64,7 @@ impl Shard {
                 self.received.insert(from, Received { sender, through, completed: true });
             }
             Record::Stamped { latest } => self.latest = latest,
+            Record::Sends { to, receiver } => drop(self.sent_first.insert(to, receiver)),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Sending: what stands next for each receiver.
 //!
-//! A sender keeps nothing durable of how far it has come: receivers say it. After a restart it asks.
+//! A sender keeps nothing durable of how far it has come: receivers say it. After a restart it asks. It keeps which life of a
+//! receiver's disk it sent to first: what that one told of streams before it was lost, nobody knows.
+
+use std::collections::btree_map::Entry;
 
 use shardset_accumulate::{Place, Streams};
 use shardset_model::{Incarnation, RoutingKey, ShardIndex, StreamId};
 
 use super::Shard;
 use crate::message::{Message, Progress, Reply, Sending};
-use crate::record::Item;
+use crate::record::{Item, Record};
 use crate::rule::{Rule, holds};
 
 /// What goes to one receiver, and how far it has come.
@@ -78,7 +81,7 @@ impl Shard {
             Some(_) if outgoing.through < STREAMS => {
                 Progress::Chunk { position: outgoing.through, next: STREAMS, items: self.remains(to) }
             }
-            Some(_) if outgoing.next_slot() < outgoing.slots.len() => self.chunk(outgoing),
+            Some(_) if outgoing.next_slot() < outgoing.slots.len() => self.chunk(to, outgoing),
             Some(_) if outgoing.next_idle() < outgoing.idle.len() => self.idle_chunk(outgoing, read)?,
             Some(_) => Progress::Complete { position: outgoing.through },
         };
@@ -92,28 +95,44 @@ impl Shard {
         })
     }
 
-    /// How things stand at a receiver.
-    pub fn replied(&mut self, to: ShardIndex, reply: &Reply) {
+    /// How things stand at a receiver. To be durable before the [next](Shard::next_message) is sent.
+    pub fn replied(&mut self, to: ShardIndex, reply: &Reply, changes: &mut Vec<u8>) {
         let epoch = self.membership.as_ref().map(|membership| membership.epoch());
-        let Some(outgoing) = self.outgoing.get_mut(&to) else { return };
         if reply.sender != self.incarnation || reply.membership.as_ref().map(|theirs| theirs.epoch()) != epoch {
             return;
         }
-        if outgoing.receiver.is_none() {
-            outgoing.receiver = Some(reply.receiver);
-        }
-        outgoing.is_at(reply.receiver);
+        self.receiver_is_at(to, reply.receiver, changes);
+        let Some(outgoing) = self.outgoing.get_mut(&to) else { return };
         if outgoing.receiver == Some(reply.receiver) {
             (outgoing.through, outgoing.completed) = (reply.through, reply.completed);
         }
     }
 
-    fn chunk(&self, outgoing: &Outgoing) -> Progress {
+    /// The disk of a receiver is in this life.
+    pub(super) fn receiver_is_at(&mut self, to: ShardIndex, receiver: Incarnation, changes: &mut Vec<u8>) {
+        let Some(outgoing) = self.outgoing.get_mut(&to) else { return };
+        if let Entry::Vacant(first) = self.sent_first.entry(to) {
+            first.insert(receiver);
+            Record::Sends { to, receiver }.write(changes);
+        }
+        outgoing.receiver.get_or_insert(receiver);
+        outgoing.is_at(receiver);
+    }
+
+    fn chunk(&self, to: ShardIndex, outgoing: &Outgoing) -> Progress {
+        // A disk that is lost may have told any of them. Where that is not so, a first value has no zero before it; where it is
+        // and a zero followed, the whole total would count twice.
+        let may_be_told = self.sent_first.get(&to) != outgoing.receiver.as_ref() && holds(Rule::LostDiskMayHaveTold);
         let mut items = Vec::with_capacity(self.limits.chunk_bytes + self.limits.chunk_bytes / 8);
         let (mut next, mut encoded) = (outgoing.through, Vec::new());
         for &slot in &outgoing.slots[outgoing.next_slot()..] {
             encoded.clear();
-            if self.streams.encode_stream(slot, &mut encoded) {
+            let is_there = if may_be_told {
+                self.streams.encode_as_told(slot, self.latest, &mut encoded)
+            } else {
+                self.streams.encode_stream(slot, &mut encoded)
+            };
+            if is_there {
                 Item::Stream(&encoded).write(&mut items);
             }
             next = STREAMS + u64::from(slot) + 1;

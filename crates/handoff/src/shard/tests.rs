@@ -109,7 +109,7 @@ impl Worker {
     fn send(&mut self, to: &mut Self) -> Progress {
         let message = self.next(to.shard.index().get()).expect("there is something to send");
         let reply = to.receive(&message);
-        self.shard.replied(to.shard.index(), &reply);
+        self.shard.replied(to.shard.index(), &reply, &mut self.journal);
         message.progress
     }
 
@@ -313,6 +313,29 @@ fn a_receiver_with_a_new_disk_is_sent_everything_again_once_it_knows_the_members
     again.told(&moving(2, 2, 3));
     from.send_all(&mut again);
     assert_eq!((again.total(first), again.total(second)), (Some(1), Some(1)));
+}
+
+#[test]
+fn a_stream_that_is_sent_again_to_a_new_disk_is_not_told_as_zero_again() {
+    let (mut from, mut to, [first, _]) = growing();
+    from.shard.stamp(UnixMillis(9_000), &mut from.journal);
+    from.send_all(&mut to);
+    assert_eq!(birth(&to, first), (false, None), "its new owner tells the zero");
+    let mut again = Worker::in_life(2, 2);
+    again.told(&moving(2, 2, 3));
+    // Whom it sent to first outlasts a restart.
+    let mut from = from.restarted();
+    from.send_all(&mut again);
+    assert_eq!(birth(&again, first), (true, Some(UnixMillis(9_001))), "the disk that is lost may have told it");
+    from.told(&stable(2, 2, 3));
+    assert!(from.shard.sent_first.is_empty(), "it is of one move");
+}
+
+/// Whether a stream's zero counts as told, and until when it was told.
+fn birth(worker: &Worker, stream: StreamId) -> (bool, Option<UnixMillis>) {
+    let streams = worker.shard.streams();
+    let kept = streams.get(streams.find(stream).unwrap()).unwrap();
+    (kept.is_birth_told(), kept.told())
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use shardset_handoff::{Rule, holds, owner};
 use shardset_model::{Membership, Phase, ShardIndex};
 
-use super::cluster::{Cluster, Ground, STREAMS, empty};
+use super::cluster::{Cluster, Ground, NOW, STREAMS, empty};
 use super::step::Broken;
 use crate::api::Sighting;
 use crate::catalog::{Points, points_of, shard, shown};
@@ -13,6 +13,8 @@ use crate::catalog::{Points, points_of, shard, shown};
 struct Total {
     points: Points,
     is_away: bool,
+    /// The slot of a stream whose zero was not told yet.
+    unborn: Option<u32>,
 }
 
 impl Cluster {
@@ -59,21 +61,29 @@ impl Cluster {
         let Some(kept) = kept else { return Ok(None) };
         let points = points_of(&kept.value());
         let points = points.ok_or_else(|| format!("conservation: w{at} has points of s{stream} twice"))?;
-        Ok(Some(Total { points, is_away: kept.is_away() }))
+        let unborn = if kept.is_birth_told() { None } else { streams.find(kept.id()) };
+        Ok(Some(Total { points, is_away: kept.is_away(), unborn }))
     }
 
-    /// Every worker tells its totals whenever it can; within a life of a series they do not fall.
+    /// Every worker that is not silent tells its totals whenever it can, and a zero before the first; within a life of a series they do not
+    /// fall.
     pub(super) fn export(&mut self, ground: &Ground) -> Result<(), Broken> {
         for at in 0..self.waiting.len() {
             for stream in 0..STREAMS {
                 let Some(total) = self.total(at, stream, ground)? else { continue };
                 let is_told = !total.is_away || !holds(Rule::AwayIsSilent);
-                if !is_told || self.is_nobodys(shard(at as u32), stream, ground) {
+                let worker = shard(at as u32);
+                let is_silent = ground.scope.silent == Some(worker.get());
+                if !is_told || is_silent || self.is_nobodys(worker, stream, ground) {
                     continue;
                 }
-                if total.points < self.told[stream] {
-                    let (before, after) = (shown(self.told[stream]), shown(total.points));
+                let lowest = if total.unborn.is_some() { 0 } else { total.points };
+                if lowest < self.told[stream] {
+                    let (before, after) = (shown(self.told[stream]), shown(lowest));
                     return Err(format!("no going back: s{stream} falls from {before} to {after}"));
+                }
+                if let Some(slot) = total.unborn {
+                    self.change(worker, |shard| shard.streams_mut().mark_zero(slot, NOW.millis(), true));
                 }
                 self.told[stream] = total.points;
             }

@@ -128,7 +128,7 @@ impl Cluster {
         let reply = self.change(to, |shard| shard.receive(&message, &mut Vec::new()));
         let reply = reply.map_err(|error| error.to_string())?.open(&ground.receipt);
         if fate == Fate::Answered {
-            self.change(from, |shard| shard.replied(to, &reply));
+            self.change(from, |shard| shard.replied(to, &reply, &mut Vec::new()));
         }
         Ok(())
     }

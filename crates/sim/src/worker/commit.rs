@@ -94,6 +94,7 @@ impl Worker {
         }
         process.changes.clear();
         self.attempts.clear();
+        self.certain = None;
         self.waiting.durable.clone_from(&self.waiting.memory);
         self.clean(&receipt);
         self.release(&receipt, scene);

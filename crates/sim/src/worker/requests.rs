@@ -26,9 +26,12 @@ impl Worker {
             }
             Payload::Arrived(reply) => {
                 let Node::Worker(to) = from else { return };
-                process.shard.replied(to, reply);
-                self.send_next(to, scene);
-                return;
+                process.shard.replied(to, reply, &mut process.changes);
+                if process.changes.is_empty() {
+                    self.send_next(to, scene);
+                    return;
+                }
+                process.sends_for = None;
             }
             Payload::Adopt(adopt) if !process.is_ready_for(&adopt.membership) => {}
             Payload::Handoff(message) if !process.is_ready_for(&message.membership) => {}

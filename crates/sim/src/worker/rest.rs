@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use shardset_accumulate::Place;
+use shardset_accumulate::{Place, Stream};
 use shardset_journal::storage::faulty::MemoryDisk;
 use shardset_journal::{ColdError, ColdStore, Location};
 use shardset_model::{Membership, Receipt, StreamId};
@@ -52,16 +52,23 @@ impl Process {
         None
     }
 
-    /// Slots of streams that have ended, and whose last total the backend has.
+    /// Slots of streams that have ended, whose last total the backend has, and which are told nothing that it may still get.
     fn choose(&self) -> Vec<u32> {
         let streams = self.shard.streams();
         let is_done = |slot: &u32| {
             streams.get(*slot).is_some_and(|stream| {
                 let stored = self.stored.get(&stream.id()).copied();
-                stream.ended().is_some() && !stream.is_away() && stored == points_of(&stream.value())
+                let is_known = stream.ended().is_some() && stored == points_of(&stream.value());
+                is_known && !stream.is_away() && !self.is_under_way(stream)
             })
         };
         (0..streams.slots()).filter(is_done).take(2).collect()
+    }
+
+    /// Whether a sample of a stream is under way that is later than those that it is known to have been told with.
+    fn is_under_way(&self, stream: Stream<'_>) -> bool {
+        let mut tellings = self.told.values().flatten().filter(|telling| telling.id == stream.id());
+        tellings.any(|telling| stream.told().is_none_or(|told| telling.time > told))
     }
 }
 

@@ -82,6 +82,9 @@ pub(crate) struct E2e {
     /// The suite on a cluster instead.
     #[arg(long, value_name = "CLUSTER", conflicts_with = "bless")]
     pub(crate) cluster: Option<Cluster>,
+    /// With `--cluster kind`: the image of its node, which says which version of Kubernetes runs [default: kind's own].
+    #[arg(long, value_name = "IMAGE", requires = "cluster")]
+    pub(crate) node_image: Option<String>,
     /// Figures of the release build instead of tests, as a table.
     #[arg(long, requires = "cluster", conflicts_with = "only")]
     pub(crate) measure: bool,

@@ -37,6 +37,15 @@ pub(crate) enum Cluster {
     Current,
 }
 
+/// The cluster that the suite runs on.
+#[derive(Clone, Copy)]
+pub(crate) struct On<'a> {
+    /// Where it comes from.
+    pub(crate) cluster: Cluster,
+    /// The image of kind's node, if not its own choice.
+    pub(crate) node_image: Option<&'a str>,
+}
+
 /// What is run there.
 #[derive(Clone, Copy)]
 pub(crate) enum Run<'a> {
@@ -55,16 +64,21 @@ struct Parts {
 }
 
 /// Runs the suite, or measures.
-pub(crate) fn run(cache: &Cache, report: &mut Report, cluster: Cluster, run: Run<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(cache: &Cache, report: &mut Report, on: On<'_>, run: Run<'_>) -> anyhow::Result<()> {
+    if on.cluster == Cluster::Kind {
+        let mut kind = Command::new("kind");
+        kind.args(["version", "--quiet"]);
+        ensure!(report::run(kind), "kind and Docker are needed for this cluster; or give --cluster local");
+    }
     let mut build = cargo(&["build"]);
     build.args(EVERYTHING);
     if !report.check("build for the suite on a cluster", build) {
         return Ok(());
     }
     let Some(parts) = parts(cache, report, run)? else { return Ok(()) };
-    match cluster {
+    match on.cluster {
         Cluster::Local => local(cache, report, &parts, run),
-        Cluster::Kind => kind(cache, report, &parts, run),
+        Cluster::Kind => kind(cache, report, &parts, on.node_image, run),
         Cluster::Current => {
             go(report, "the current cluster", command(cache, &parts, run, &ANYWHERE, Command::new("env"))?, run);
             Ok(())
@@ -141,7 +155,13 @@ fn local(cache: &Cache, report: &mut Report, parts: &Parts, run: Run<'_>) -> any
     Ok(())
 }
 
-fn kind(cache: &Cache, report: &mut Report, parts: &Parts, run: Run<'_>) -> anyhow::Result<()> {
+fn kind(
+    cache: &Cache,
+    report: &mut Report,
+    parts: &Parts,
+    node_image: Option<&str>,
+    run: Run<'_>,
+) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (name, kubeconfig) = (format!("shardset-{}", std::process::id()), folder.path().join("kubeconfig"));
     let kind = |arguments: &[&str], file: Option<&Path>| {
@@ -150,7 +170,9 @@ fn kind(cache: &Cache, report: &mut Report, parts: &Parts, run: Run<'_>) -> anyh
         kind
     };
     let load = |image: &PathBuf| kind(&["load", "image-archive"], Some(image));
-    let made = report.check("kind cluster", kind(&["create", "cluster", "--wait", "2m"], None))
+    let mut create = kind(&["create", "cluster", "--wait", "2m"], None);
+    create.args(node_image.iter().flat_map(|image| ["--image", image]));
+    let made = report.check("kind cluster", create)
         && parts.images.iter().all(|image| report.check("image for kind", load(image)));
     if made {
         let mut env = Command::new("env");

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::arguments::E2e;
 use crate::cache::Cache;
-use crate::cluster::{self, Cluster, Run};
+use crate::cluster::{self, Cluster, On, Run};
 use crate::report::Report;
 use crate::{chaos, e2e, fuzz, tools};
 
@@ -30,18 +30,16 @@ pub(crate) fn test(cache: &Cache, report: &mut Report, fuzz_seconds: u32) -> any
     dependencies(cache, report)?;
     fuzz::run(cache, report, fuzz_seconds)?;
     e2e::run(cache, report, None, false)?;
-    cluster::run(cache, report, Cluster::Local, Run::Test { only: None })?;
+    cluster::run(cache, report, On { cluster: Cluster::Local, node_image: None }, Run::Test { only: None })?;
     chaos::run(cache, report, &chaos::OF_THE_SUITE.map(Into::into))
 }
 
 /// The tests with real parts: those of this machine, or the suite on a cluster, or figures of one.
 pub(crate) fn e2e(cache: &Cache, report: &mut Report, arguments: &E2e) -> anyhow::Result<()> {
     let only = arguments.only.as_deref();
-    match arguments.cluster {
-        Some(cluster) if arguments.measure => cluster::run(cache, report, cluster, Run::Measure),
-        Some(cluster) => cluster::run(cache, report, cluster, Run::Test { only }),
-        None => e2e::run(cache, report, only, arguments.bless),
-    }
+    let Some(cluster) = arguments.cluster else { return e2e::run(cache, report, only, arguments.bless) };
+    let on = On { cluster, node_image: arguments.node_image.as_deref() };
+    cluster::run(cache, report, on, if arguments.measure { Run::Measure } else { Run::Test { only } })
 }
 
 /// Licences, bans and sources. The advisory database is not asked: it is on the network and changes under a test.

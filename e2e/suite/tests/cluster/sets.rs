@@ -4,13 +4,16 @@ use anyhow::{anyhow, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{DeleteParams, ListParams};
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use shardset_crds::MetricsShardSet;
 use shardset_suite::load::Load;
 use shardset_suite::prometheus::Prometheus;
 use shardset_suite::set::{Set, condition};
-use shardset_suite::space::within;
+use shardset_suite::space::{Space, within};
 
 #[tokio::test]
 async fn two_sets_of_one_namespace_know_nothing_of_each_other() -> anyhow::Result<()> {
@@ -37,6 +40,10 @@ async fn two_sets_of_one_namespace_know_nothing_of_each_other() -> anyhow::Resul
 #[tokio::test]
 async fn volumes_grow_in_place_also_those_of_workers_that_come_later() -> anyhow::Result<()> {
     within(async |space| {
+        if default_class(&space).await?.allow_volume_expansion != Some(true) {
+            println!("volumes of this cluster's default class can not grow, which another test looks at");
+            return Ok(());
+        }
         let set = Set::new(&space, "demo", 1, json!({})).await?;
         set.serves(1).await?;
         let uid = async || -> anyhow::Result<_> { Ok(space.api::<Pod>().get("demo-worker-0").await?.metadata.uid) };
@@ -58,6 +65,53 @@ async fn volumes_grow_in_place_also_those_of_workers_that_come_later() -> anyhow
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn that_a_volume_can_not_grow_is_said_and_keeps_nothing_else_from_being_done() -> anyhow::Result<()> {
+    within(async |space| {
+        let classes: Api<StorageClass> = Api::all(space.client.clone());
+        let like = default_class(&space).await?;
+        // It goes with the namespace's name, so that two runs do not meet; cleared up below, whatever comes.
+        let metadata = ObjectMeta { name: Some(format!("{}-fixed", space.name)), ..ObjectMeta::default() };
+        let fixed = StorageClass { metadata, allow_volume_expansion: Some(false), ..like };
+        let class = classes.create(&PostParams::default(), &fixed).await?.name_any();
+        let tested = async {
+            let storage = json!({ "workers": { "storage": { "storageClassName": class } } });
+            let set = Set::new(&space, "demo", 1, storage).await?;
+            set.serves(1).await?;
+            set.change(json!({ "spec": { "workers": { "storage": { "size": "128Mi" }, "replicas": 2 } } })).await?;
+            let status = space
+                .until("two shards serve, and why the first volume is as small is said", 60, async || {
+                    let status = set.status().await?;
+                    let degraded = status.conditions.iter().find(|condition| condition.type_ == "Degraded");
+                    let why = degraded.map_or("", |degraded| &degraded.message);
+                    let is_said = why.contains("the volume of data-demo-worker-0 can not be larger");
+                    ensure!(is_said && status.shards == 2 && status.ready_replicas == 2, "{status:?}");
+                    Ok(status)
+                })
+                .await?;
+            ensure!(condition(&status, "Available") == "True", "{:?}", status.conditions);
+            let grows = json!({ "allowVolumeExpansion": true });
+            classes.patch(&class, &PatchParams::default(), &Patch::Merge(grows)).await?;
+            set.serves(2).await?;
+            Ok(())
+        };
+        let outcome = tested.await;
+        classes.delete(&class, &DeleteParams::default()).await?;
+        outcome
+    })
+    .await
+}
+
+/// The class of volumes that ask for none.
+async fn default_class(space: &Space) -> anyhow::Result<StorageClass> {
+    let classes: Api<StorageClass> = Api::all(space.client.clone());
+    let is_default = |class: &StorageClass| {
+        class.annotations().get("storageclass.kubernetes.io/is-default-class").is_some_and(|is| is == "true")
+    };
+    let mut all = classes.list(&ListParams::default()).await?.into_iter();
+    all.find(is_default).ok_or_else(|| anyhow!("the cluster has no default storage class"))
 }
 
 #[tokio::test]

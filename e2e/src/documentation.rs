@@ -31,18 +31,19 @@ pub fn check(page: &str, expected: impl FnOnce(&str) -> String) -> anyhow::Resul
     Ok(())
 }
 
-/// Compares a file of the repository with what it should be; with `SHARDSET_E2E_BLESS` set, writes it.
+/// Compares a file of the repository with what it should be; with `SHARDSET_E2E_BLESS` set, as the tests called `by` do with `--bless`,
+/// writes it.
 ///
 /// # Errors
 ///
 /// When they differ, or the file is not there.
-pub fn check_whole(file: &str, expected: &str) -> anyhow::Result<()> {
+pub fn check_whole(file: &str, by: &str, expected: &str) -> anyhow::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
     if crate::tool("SHARDSET_E2E_BLESS").is_ok() {
         return Ok(fs::write(&path, expected)?);
     }
     let text = fs::read_to_string(&path).with_context(|| file.to_owned())?;
-    ensure!(text == expected, "{file} is out of date: run `cargo xtask e2e documentation --bless`");
+    ensure!(text == expected, "{file} is out of date: run `cargo xtask e2e {by} --bless`");
     Ok(())
 }
 

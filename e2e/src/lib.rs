@@ -5,6 +5,7 @@
 //! by `cargo xtask e2e`, which builds the binary, gets the tools, and hands both down in the environment.
 
 pub mod certificates;
+pub mod charts;
 pub mod child;
 pub mod documentation;
 pub mod exposition;

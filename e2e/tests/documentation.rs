@@ -56,7 +56,7 @@ fn the_page_of_settings_names_every_key_of_a_destination() -> anyhow::Result<()>
 fn the_manifest_of_the_resource_is_made_from_the_types() -> anyhow::Result<()> {
     let (status, manifest) = output(&["crd"])?;
     ensure!(status.success(), "{manifest}");
-    check_whole("crds/metricsshardsets.yaml", &manifest)
+    check_whole("crds/metricsshardsets.yaml", "documentation", &manifest)
 }
 
 #[test]

@@ -89,6 +89,7 @@ pub(crate) fn service(
     let budget = Budget::shown_by(metrics.inflight.clone(), inflight_bytes_max as u64);
     let refused = metrics.requests(OVER_BUDGET);
     let server = MetricsServer::new(Admit { shard, mailbox, metrics }, message_bytes_max)
+        .of_shard(shard)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
     Weighed::new(server, budget, refused)

@@ -10,7 +10,13 @@
 //! | `shardset-previous-routing` | what decided it before; likewise |
 //! | `shardset-to` | the shard that the request is for, decimal: its worker's address may be another worker's by now |
 //!
-//! For which set it is stands beside these ([`crate::set`]).
+//! For which set it is stands beside these ([`crate::set`]). Every answer, an error or not, has
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `shardset-from` | the shard whose worker answers, decimal |
+//!
+//! so that a gateway takes nobody else's word: a worker's former address may by now be that of a collector, which would take the points, too.
 //!
 //! A request without `shardset-epoch` comes from somebody who knows of no membership (a stock collector, an SDK).
 
@@ -25,6 +31,8 @@ const PHASE: &str = "shardset-phase";
 const ROUTING: &str = "shardset-routing";
 const PREVIOUS_ROUTING: &str = "shardset-previous-routing";
 const TO: &str = "shardset-to";
+/// Says in an answer whose it is.
+pub(crate) const FROM: &str = "shardset-from";
 
 /// Why metadata names no membership although it names an epoch.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -93,6 +101,11 @@ pub fn write_to(shard: ShardIndex, metadata: &mut MetadataMap) {
 /// It is no number.
 pub fn read_to(metadata: &MetadataMap) -> Result<Option<u32>, BadMembership> {
     if metadata.contains_key(TO) { number(metadata, TO).map(Some) } else { Ok(None) }
+}
+
+/// Whether an answer with this metadata is of this shard's worker.
+pub fn is_from(shard: ShardIndex, metadata: &MetadataMap) -> bool {
+    number(metadata, FROM).is_ok_and(|from: u32| from == shard.get())
 }
 
 fn routing(metadata: &MetadataMap, name: &'static str) -> Result<RoutingKey, BadMembership> {

@@ -7,13 +7,15 @@ use std::future::Future;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Response as HttpResponse;
+use http::{HeaderName, HeaderValue, Response as HttpResponse};
+use shardset_model::ShardIndex;
 use tonic::body::Body;
 use tonic::codec::{CompressionEncoding, EnabledCompressionEncodings};
 use tonic::codegen::{Body as HttpBody, Service, StdError};
 use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
 
+use crate::membership::FROM;
 use crate::unary::{self, Accept, Connection, ServerFuture};
 
 /// The gRPC path of `Export`.
@@ -30,12 +32,21 @@ pub trait Export: Clone + Send + Sync + 'static {
 pub struct MetricsServer<T> {
     export: T,
     accept: Accept,
+    from: Option<HeaderValue>,
 }
 
 impl<T: Export> MetricsServer<T> {
     /// Messages of at most `message_bytes_max` bytes, before and after decompression, go to `export`.
     pub fn new(export: T, message_bytes_max: usize) -> Self {
-        Self { export, accept: Accept { encodings: EnabledCompressionEncodings::default(), message_bytes_max } }
+        let accept = Accept { encodings: EnabledCompressionEncodings::default(), message_bytes_max };
+        Self { export, accept, from: None }
+    }
+
+    /// Says in every answer that it is of this shard's worker ([`crate::membership::is_from`]).
+    #[must_use]
+    pub fn of_shard(mut self, shard: ShardIndex) -> Self {
+        self.from = Some(HeaderValue::from(shard.get()));
+        self
     }
 
     /// Takes requests that are compressed so.
@@ -69,10 +80,15 @@ where
             let answer = Status::unimplemented("MetricsService has one method, Export").into_http();
             return Box::pin(std::future::ready(Ok(answer)));
         }
-        let export = self.export.clone();
-        unary::serve(self.accept, request, move |request| {
+        let (export, from) = (self.export.clone(), self.from.clone());
+        let serving = unary::serve(self.accept, request, move |request| {
             let export = export.clone();
             async move { export.export(request).await }
+        });
+        Box::pin(async move {
+            let mut answer = serving.await?;
+            answer.headers_mut().extend(from.map(|from| (HeaderName::from_static(FROM), from)));
+            Ok(answer)
         })
     }
 }

@@ -7,7 +7,7 @@ use shardset_membership::Address;
 use shardset_model::{Membership, ShardIndex};
 use shardset_wire::{ExportAnswer, MetricsClient, ToSet, membership, to_set};
 use tonic::transport::{Channel, Endpoint, Uri};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use super::DeliverSettings;
 
@@ -46,13 +46,19 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// The worker's status, or the transport's.
+    /// The worker's status; `UNAVAILABLE` where it is not the worker who answers, whatever it answers, or nobody does.
     pub(super) async fn export(&self, bytes: Bytes, membership: &Membership) -> Result<ExportAnswer, Status> {
         let mut request = Request::new(bytes);
         membership::write(membership, request.metadata_mut());
         membership::write_to(self.shard, request.metadata_mut());
-        let answer = self.client.clone().export(request).await?.into_inner();
-        ExportAnswer::decode(answer)
+        let answer = self.client.clone().export(request).await;
+        let metadata = answer.as_ref().map_or_else(Status::metadata, Response::metadata);
+        if !membership::is_from(self.shard, metadata) {
+            let why = |status: Status| status.message().to_owned();
+            let nobody = || format!("who answers at its address is not worker {}", self.shard);
+            return Err(Status::unavailable(answer.err().map_or_else(nobody, why)));
+        }
+        ExportAnswer::decode(answer?.into_inner())
             .map_err(|error| Status::internal(format!("the worker's answer is broken: {error}")))
     }
 }

@@ -39,6 +39,8 @@ struct Worker {
     came: Arc<Semaphore>,
     /// Where there is one, a request takes a permit from it before it is answered.
     gate: Option<Arc<Semaphore>>,
+    /// Which worker it says it is.
+    says: Option<u32>,
 }
 
 impl Worker {
@@ -51,6 +53,7 @@ impl Worker {
             delay: Duration::ZERO,
             came: Arc::new(Semaphore::new(0)),
             gate: None,
+            says: Some(0),
         }
     }
 
@@ -77,7 +80,11 @@ impl Worker {
     async fn listen(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tonic::transport::Server::builder().add_service(MetricsServer::new(self.clone(), 1 << 20));
+        let mut service = MetricsServer::new(self.clone(), 1 << 20);
+        if let Some(shard) = self.says {
+            service = service.of_shard(ShardCount::new(9).unwrap().shard(shard).unwrap());
+        }
+        let server = tonic::transport::Server::builder().add_service(service);
         Tasks::default().spawn("worker", server.serve_with_incoming(TcpIncoming::from(listener)));
         address
     }
@@ -162,6 +169,22 @@ async fn a_worker_that_is_away_makes_the_answer_unavailable_at_the_deadline() {
         matches!(answers.as_slice(), [PartAnswer::Unavailable(why)] if why.contains("can not be reached")),
         "{answers:?}"
     );
+}
+
+#[tokio::test]
+async fn the_word_of_somebody_else_at_a_workers_address_does_not_count() {
+    // A collector that takes it, and one that does not; and another worker.
+    for (says, answer) in [
+        (None, Ok(ExportAnswer::default())),
+        (None, Err(Status::invalid_argument("broken"))),
+        (Some(1), Ok(ExportAnswer::default())),
+    ] {
+        let stranger = Worker { says, ..Worker::with(vec![answer; 100]) };
+        let lanes = to(stranger.listen().await, DeliverSettings::default());
+        let answers = deliver_within(&lanes, b"", Duration::from_secs(2)).await;
+        assert!(matches!(answers.as_slice(), [PartAnswer::Unavailable(_)]), "{answers:?}");
+        assert!(stranger.seen().len() > 1, "it is tried again");
+    }
 }
 
 #[tokio::test]

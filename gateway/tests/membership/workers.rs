@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardset_membership::{Record, WorkerAt};
-use shardset_model::{Membership, Phase};
+use shardset_model::{Membership, Phase, ShardCount};
 use shardset_process::Tasks;
 use shardset_wire::{Export, ExportAnswer, MetricsServer, RefusedPart, membership, status};
 use tokio::net::TcpListener;
@@ -59,7 +59,9 @@ impl Worker {
         let address = listener.local_addr().unwrap();
         let turned_away = Arc::new(Semaphore::new(0));
         let worker = Self { shard, address, state: Arc::new(Mutex::new(state)), turned_away };
-        let server = tonic::transport::Server::builder().add_service(MetricsServer::new(worker.clone(), 1 << 24));
+        let of_shard = ShardCount::new(ShardCount::MAX).unwrap().shard(shard).unwrap();
+        let service = MetricsServer::new(worker.clone(), 1 << 24).of_shard(of_shard);
+        let server = tonic::transport::Server::builder().add_service(service);
         Tasks::default().spawn("worker", server.serve_with_incoming(TcpIncoming::from(listener)));
         worker
     }

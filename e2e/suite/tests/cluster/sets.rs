@@ -40,8 +40,8 @@ async fn two_sets_of_one_namespace_know_nothing_of_each_other() -> anyhow::Resul
 #[tokio::test]
 async fn volumes_grow_in_place_also_those_of_workers_that_come_later() -> anyhow::Result<()> {
     within(async |space| {
+        // Where they can not, as on kind, the next test sees what is said of it.
         if default_class(&space).await?.allow_volume_expansion != Some(true) {
-            println!("volumes of this cluster's default class can not grow, which another test looks at");
             return Ok(());
         }
         let set = Set::new(&space, "demo", 1, json!({})).await?;
@@ -72,7 +72,7 @@ async fn that_a_volume_can_not_grow_is_said_and_keeps_nothing_else_from_being_do
     within(async |space| {
         let classes: Api<StorageClass> = Api::all(space.client.clone());
         let like = default_class(&space).await?;
-        // It goes with the namespace's name, so that two runs do not meet; cleared up below, whatever comes.
+        // Called after the namespace, so that two runs do not meet.
         let metadata = ObjectMeta { name: Some(format!("{}-fixed", space.name)), ..ObjectMeta::default() };
         let fixed = StorageClass { metadata, allow_volume_expansion: Some(false), ..like };
         let class = classes.create(&PostParams::default(), &fixed).await?.name_any();

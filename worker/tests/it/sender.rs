@@ -16,7 +16,7 @@ use prost::Message;
 use shardset_model::{Membership, ShardIndex};
 use shardset_wire::{ExportAnswer, MetricsClient, membership};
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 pub(crate) const DELTA: AggregationTemporality = AggregationTemporality::Delta;
 
@@ -53,8 +53,15 @@ impl Sender {
         if let Some(told) = &self.membership {
             membership::write(told, request.metadata_mut());
         }
-        let answer = self.client.clone().export(request).await?;
-        Ok(ExportAnswer::decode(answer.into_inner()).unwrap())
+        let answer = self.client.clone().export(request).await;
+        let (metadata, code) = match &answer {
+            Ok(answer) => (answer.metadata(), Code::Ok),
+            Err(status) => (status.metadata(), status.code()),
+        };
+        // To a gateway it is no answer otherwise.
+        let may_be_nobodys = matches!(code, Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal);
+        assert!(may_be_nobodys || metadata.contains_key("shardset-from"), "{answer:?}");
+        Ok(ExportAnswer::decode(answer?.into_inner()).unwrap())
     }
 
     /// Sends metrics of one resource.

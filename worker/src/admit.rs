@@ -66,8 +66,6 @@ pub(crate) struct Admitted {
 enum NotTaken {
     #[error(transparent)]
     Membership(#[from] BadMembership),
-    #[error("this is worker {is}, and the request is for worker {to}: the address was another worker's before")]
-    Misaddressed { is: ShardIndex, to: u32 },
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("over the budget")]
@@ -122,7 +120,7 @@ impl Admit {
     async fn take(&self, request: Request<Bytes>) -> Result<Answered, NotTaken> {
         let theirs = membership::read(request.metadata())?;
         if let Some(to) = membership::read_to(request.metadata())?.filter(|to| *to != self.shard.get()) {
-            return Err(NotTaken::Misaddressed { is: self.shard, to });
+            return Err(Unserved::Misaddressed { is: self.shard, to }.into());
         }
         let weighed = request.extensions().get::<Reservation>().expect("the server is wrapped in Weighed");
         let reservation = weighed.clone();
@@ -143,7 +141,6 @@ impl NotTaken {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Membership(_) => "bad_membership",
-            Self::Misaddressed { .. } => MISADDRESSED,
             Self::Malformed(_) => "malformed",
             Self::OverBudget(_) => OVER_BUDGET,
             Self::Unserved(Unserved::Fenced(fenced)) => match **fenced {
@@ -152,6 +149,7 @@ impl NotTaken {
                 Fenced::Stale { .. } => "stale_epoch",
                 Fenced::Conflict { .. } => "epoch_conflict",
             },
+            Self::Unserved(Unserved::Misaddressed { .. }) => MISADDRESSED,
             Self::Unserved(Unserved::Unwritable) => "unwritable",
             Self::Unserved(Unserved::NoRoomToPark) => "no_room_to_park",
             Self::Unserved(Unserved::Foreign | Unserved::Unreadable(_)) => "foreign",
@@ -165,7 +163,7 @@ impl NotTaken {
             Self::Membership(_) | Self::Malformed(_) => Status::invalid_argument(message),
             Self::OverBudget(status) => status,
             Self::Unserved(unserved) => unserved_status(unserved),
-            Self::Misaddressed { .. } | Self::Stopping => unavailable(message, RETRY_AFTER),
+            Self::Stopping => unavailable(message, RETRY_AFTER),
         }
     }
 }
@@ -175,7 +173,9 @@ pub(crate) fn unserved_status(unserved: Unserved) -> Status {
     let message = unserved.to_string();
     match unserved {
         Unserved::Fenced(fenced) => fenced_status(message, &fenced),
-        Unserved::Unwritable | Unserved::NoRoomToPark => unavailable(message, RETRY_AFTER),
+        Unserved::Misaddressed { .. } | Unserved::Unwritable | Unserved::NoRoomToPark => {
+            unavailable(message, RETRY_AFTER)
+        }
         Unserved::Foreign | Unserved::Unreadable(_) => Status::internal(message),
     }
 }

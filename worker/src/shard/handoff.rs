@@ -79,6 +79,11 @@ impl<S: Storage> Shard<S> {
 
     /// Takes what another worker says.
     pub(super) fn receive(&mut self, message: &Message) -> Result<Sealed<Reply>, Unserved> {
+        let is = self.core.index();
+        if message.to != is {
+            // How things stand here says nothing of how they stand there.
+            return Err(Unserved::Misaddressed { is, to: message.to.get() });
+        }
         let is_news = |mine: &Membership| message.membership.epoch() > mine.epoch();
         if self.core.membership().is_some_and(is_news) {
             self.hear(&message.membership, Source::Peer)?;

@@ -1,11 +1,20 @@
 //! Why the shard did not do what it was asked, for now: nothing of it is done, and it may be asked again.
 
 use shardset_handoff::Fenced;
+use shardset_model::ShardIndex;
 use thiserror::Error;
 
 /// Why nothing was done.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(crate) enum Unserved {
+    /// It is for another worker.
+    #[error("this is worker {is}, and the request is for worker {to}: the address was another worker's before")]
+    Misaddressed {
+        /// Who this is.
+        is: ShardIndex,
+        /// Whom it is for.
+        to: u32,
+    },
     /// The request was routed by another membership.
     #[error(transparent)]
     Fenced(Box<Fenced>),

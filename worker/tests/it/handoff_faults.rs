@@ -217,3 +217,20 @@ async fn a_sender_that_can_not_keep_whom_it_sends_to_sends_no_stream() {
     cluster.accept(&large.points(1)).await;
     large.counted(&cluster, 2).await;
 }
+
+#[tokio::test]
+async fn a_message_that_comes_to_another_worker_is_not_answered_for_it() {
+    let (large, mut cluster) = Large::start().await;
+    // Where the other worker was, as far as the sender knows, is now the sender itself.
+    let (relay, address) = relay(cluster.worker(0).worker.address()).await;
+    cluster.begin(2);
+    cluster.tell_alone(1).await;
+    cluster.worker(0).tell(&cluster.membership, vec![(shard(1), address)]).await;
+    wait("it asks again", || relay.seen.lock().unwrap().len() > 1).await;
+    let sending = cluster.worker(0).report().await.sending;
+    assert!(sending.iter().all(|sending| sending.receiver.is_none() && !sending.completed), "{sending:?}");
+    cluster.tell_all().await;
+    cluster.end().await;
+    cluster.accept(&large.points(1)).await;
+    large.counted(&cluster, 2).await;
+}

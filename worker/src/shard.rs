@@ -136,7 +136,7 @@ impl<S: Storage> Shard<S> {
         tracing::info!(shard = %index, %incarnation, epoch, streams, ?took, "shard recovered");
         if is_new {
             shard.metrics.handoff.empty_disks.inc();
-            tracing::warn!(shard = %index, %incarnation, "the disk is empty: points are refused until whoever coordinates tells the membership");
+            tracing::info!(shard = %index, %incarnation, "the disk is empty: points are refused until whoever coordinates tells the membership");
         }
         Ok(shard)
     }

@@ -82,11 +82,11 @@ async fn that_a_volume_can_not_grow_is_said_and_keeps_nothing_else_from_being_do
             set.serves(1).await?;
             set.change(json!({ "spec": { "workers": { "storage": { "size": "128Mi" }, "replicas": 2 } } })).await?;
             let status = space
-                .until("two shards serve, and why the first volume is as small is said", 60, async || {
+                .until("two shards serve, and that a volume can not be larger is said", 60, async || {
                     let status = set.status().await?;
                     let degraded = status.conditions.iter().find(|condition| condition.type_ == "Degraded");
                     let why = degraded.map_or("", |degraded| &degraded.message);
-                    let is_said = why.contains("the volume of data-demo-worker-0 can not be larger");
+                    let is_said = why.contains("the volume of data-demo-worker-") && why.contains("can not be larger");
                     ensure!(is_said && status.shards == 2 && status.ready_replicas == 2, "{status:?}");
                     Ok(status)
                 })

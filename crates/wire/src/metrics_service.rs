@@ -80,14 +80,15 @@ where
             let answer = Status::unimplemented("MetricsService has one method, Export").into_http();
             return Box::pin(std::future::ready(Ok(answer)));
         }
-        let (export, from) = (self.export.clone(), self.from.clone());
+        let export = self.export.clone();
         let serving = unary::serve(self.accept, request, move |request| {
             let export = export.clone();
             async move { export.export(request).await }
         });
+        let Some(from) = self.from.clone() else { return serving };
         Box::pin(async move {
             let mut answer = serving.await?;
-            answer.headers_mut().extend(from.map(|from| (HeaderName::from_static(FROM), from)));
+            answer.headers_mut().insert(HeaderName::from_static(FROM), from);
             Ok(answer)
         })
     }
